@@ -1,0 +1,36 @@
+# How everything of Parcel is compiled: one place for the language level, the warnings and the sanitizers.
+function(parcel_compile_options target)
+  target_compile_features(${target} PUBLIC c_std_11)
+  set_target_properties(${target} PROPERTIES C_STANDARD 17 C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden)
+  target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes
+                                           $<$<BOOL:${PARCEL_WERROR}>:-Werror>)
+  if(PARCEL_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${PARCEL_SANITIZE} -fno-omit-frame-pointer
+                                             -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${PARCEL_SANITIZE})
+  endif()
+endfunction()
+
+# One floor of the house: the library libparcel_<name>, known as Parcel::<name>, with include/ as its public headers.
+function(parcel_add_floor name)
+  set(target parcel_${name})
+  add_library(${target} ${ARGN})
+  add_library(Parcel::${name} ALIAS ${target})
+  parcel_compile_options(${target})
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON VERSION ${PROJECT_VERSION}
+                                             SOVERSION ${PROJECT_VERSION_MAJOR})
+  install(TARGETS ${target} EXPORT Parcel_${name}
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY include/parcel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endfunction()
+
+# A program that is installed and finds the floors beside itself (../lib), wherever the tree is moved.
+function(parcel_add_program name)
+  add_executable(${name} ${ARGN})
+  parcel_compile_options(${name})
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()

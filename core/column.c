@@ -1,0 +1,74 @@
+#include <parcel/column.h>
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+size_t parcel_type_size(parcel_type type)
+{
+  switch (type) {
+#define SIZE_CASE(name, c_type)                                                                              \
+  case PARCEL_##name: return sizeof(c_type);
+    PARCEL_TYPE_MAP(SIZE_CASE)
+#undef SIZE_CASE
+  }
+  return 0;
+}
+
+parcel_index parcel_column_width(const parcel_column *column)
+{
+  return column->width > 1 ? column->width : 1;
+}
+
+parcel_index parcel_column_bytes(const parcel_column *column)
+{
+  return parcel_column_width(column) * (parcel_index)parcel_type_size(column->type);
+}
+
+parcel_index parcel_columns_bytes(const parcel_column columns[], int count)
+{
+  parcel_index bytes = 0;
+  for (int c = 0; c < count; ++c)
+    bytes += parcel_column_bytes(&columns[c]);
+  return bytes;
+}
+
+/* A name that HDF5, netCDF, Python and a shell all take as it is. */
+static bool is_plain_name(const char *name)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  return name && *name && strchr(letters, *name) && name[strspn(name, all)] == '\0';
+}
+
+static parcel_status check_column(const parcel_column columns[], int c)
+{
+  const char *name = columns[c].name;
+  if (!is_plain_name(name))
+    return parcel_fail(PARCEL_INVALID,
+                       "column %d: '%s' is no name; use a letter, then letters, digits and '_'", c,
+                       name ? name : "");
+  if (strcmp(name, "index") == 0 || strcmp(name, "parcel") == 0)
+    return parcel_fail(PARCEL_INVALID, "column '%s': the file needs this name itself; choose another", name);
+  for (int other = 0; other < c; ++other)
+    if (strcmp(name, columns[other].name) == 0)
+      return parcel_fail(PARCEL_INVALID, "column '%s' appears twice", name);
+  if (parcel_type_size(columns[c].type) == 0)
+    return parcel_fail(PARCEL_INVALID, "column '%s': unknown type %d", name, (int)columns[c].type);
+  if (columns[c].width < 0 || columns[c].width > INT32_MAX)
+    return parcel_fail(PARCEL_INVALID, "column '%s': a width of %" PRId64 " is outside [0, 2^31)", name,
+                       columns[c].width);
+  return PARCEL_OK;
+}
+
+parcel_status parcel_columns_check(const parcel_column columns[], int count)
+{
+  if (count < 1)
+    return parcel_fail(PARCEL_INVALID, "a sweep needs at least one column");
+  for (int c = 0; c < count; ++c) {
+    const parcel_status status = check_column(columns, c);
+    if (status)
+      return status;
+  }
+  return PARCEL_OK;
+}

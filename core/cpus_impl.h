@@ -1,0 +1,23 @@
+/** @file
+ *  The CPUs this process may use, before they are shared among the ranks of the host. */
+#ifndef PARCEL_CPUS_IMPL_H
+#define PARCEL_CPUS_IMPL_H
+
+#include <parcel/base.h>
+
+#define PARCEL_CPU_LIST_SIZE 512
+
+typedef struct parcel_cpus {
+  int allowed;                     /* CPUs in the affinity mask, or fewer by the cgroup's quota; at least 1 */
+  int per_task;                    /* SLURM_CPUS_PER_TASK, INT_MAX where not set */
+  char list[PARCEL_CPU_LIST_SIZE]; /* the mask as Linux lists it, "0-3,8"; the name of what ranks share */
+} parcel_cpus;
+
+/** Asks the system. Never fails: what cannot be found out limits nothing. */
+parcel_cpus parcel__cpus_of_process(void);
+
+/** The quota in a cgroup v2 cpu.max ("max 100000", "150000 100000") or v1 quota and period, rounded up to whole
+ *  CPUs; INT_MAX for none. */
+int parcel__cpus_of_quota(const char *quota, const char *period);
+
+#endif

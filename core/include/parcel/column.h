@@ -1,0 +1,63 @@
+/** @file
+ *  Columns: the named, typed outputs of a sweep. Each becomes one dataset of the results file. */
+#ifndef PARCEL_COLUMN_H
+#define PARCEL_COLUMN_H
+
+#include <stddef.h>
+
+#include <parcel/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** X(NAME, C type): the types a column's values may have. Append only. */
+#define PARCEL_TYPE_MAP(X)                                                                                   \
+  X(INT8, int8_t)                                                                                            \
+  X(UINT8, uint8_t)                                                                                          \
+  X(INT16, int16_t)                                                                                          \
+  X(UINT16, uint16_t)                                                                                        \
+  X(INT32, int32_t)                                                                                          \
+  X(UINT32, uint32_t)                                                                                        \
+  X(INT64, int64_t)                                                                                          \
+  X(UINT64, uint64_t)                                                                                        \
+  X(FLOAT32, float)                                                                                          \
+  X(FLOAT64, double)
+
+typedef enum parcel_type {
+#define PARCEL_TYPE_ENUM(name, c_type) PARCEL_##name,
+  PARCEL_TYPE_MAP(PARCEL_TYPE_ENUM)
+#undef PARCEL_TYPE_ENUM
+} parcel_type;
+
+/** Bytes of one value; 0 for a number that is no type. Any thread. */
+PARCEL_API size_t parcel_type_size(parcel_type type);
+
+/** One output of the kernel. Owns nothing: the texts are the caller's and outlive the sweep. */
+typedef struct parcel_column {
+  const char *name; /* of the dataset: a letter, then letters, digits, '_'; unique; not "index" or "parcel" */
+  parcel_type type; /* of each value */
+  parcel_index width;    /* values per position; 0 and 1: one, dataset of shape (n); otherwise (n, width) */
+  const char *units;     /* as UDUNITS writes them; NULL: "1", a pure number */
+  const char *long_name; /* for people and plots; NULL: the name */
+} parcel_column;
+
+/** Values per position, at least 1. */
+PARCEL_API parcel_index parcel_column_width(const parcel_column *column);
+
+/** Bytes per position. */
+PARCEL_API parcel_index parcel_column_bytes(const parcel_column *column);
+
+/** Bytes per position of all `count` columns together. */
+PARCEL_API parcel_index parcel_columns_bytes(const parcel_column columns[], int count);
+
+/** Refuses columns that no file could hold; the text names the column.
+ *
+ *  Errors: INVALID (no column, a bad or repeated name, an unknown type, a width outside [0, 2^31)). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_columns_check(const parcel_column columns[], int count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,107 @@
+/** @file
+ *  The sweep: a kernel run over every position of a range, on every thread of every rank, into a sink. */
+#ifndef PARCEL_SWEEP_H
+#define PARCEL_SWEEP_H
+
+#include <signal.h>
+
+#include <parcel/column.h>
+#include <parcel/pool.h>
+#include <parcel/progress.h>
+#include <parcel/range.h>
+#include <parcel/sink.h>
+#include <parcel/world.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a kernel is asked for: the values first, first + step, ..., `count` of them, at least one. */
+typedef struct parcel_slice {
+  parcel_index first;
+  parcel_index step;
+  parcel_index count;
+  parcel_index position; /* of the first value in the whole range, 0-based */
+} parcel_slice;
+
+/** The user's function: fills columns[c][0 .. count * width) for the slice, all of it, from the slice alone.
+ *
+ *  columns  [columns of the sweep] each aligned to 64 bytes where the slice is a whole block
+ *  Threads: called by several at once, with slices that do not overlap; must not call MPI, HDF5 or the sweep.
+ *  Returns PARCEL_OK, or a failure after parcel_fail has said why. It is then called again for parts of the slice, to
+ *  find the first index that fails; so the same slice must give the same result. */
+typedef parcel_status (*parcel_kernel)(void *ctx, const parcel_slice *slice, void *const columns[]);
+
+/** Kernel x range x columns, and how finely it is cut. Owns nothing; must be the same on every rank. */
+typedef struct parcel_sweep {
+  const char *name;    /* of the kernel, for messages and provenance */
+  const char *version; /* of the kernel: change it when its results change; NULL: "1" */
+  parcel_range range;
+  const parcel_column *columns; /* [column_count] */
+  int column_count;
+  parcel_kernel kernel;
+  void *ctx;          /* handed to the kernel */
+  int threads;        /* per rank; 0: parcel_world_cpus */
+  parcel_index block; /* positions per block at most; 0: chosen from size, ranks and threads */
+} parcel_sweep;
+
+/** How to run it, this time. */
+typedef struct parcel_sweep_options {
+  parcel_pool
+      *pool; /* to run on instead of one made for this sweep; its threads then count. NULL: make one */
+  parcel_progress_show show; /* called on rank 0's main thread some ten times a second; NULL: nobody looks */
+  void *show_ctx;
+  const volatile sig_atomic_t
+      *stop; /* non-zero on any rank: no block is begun any more, on any rank. NULL: never */
+} parcel_sweep_options;
+
+#define PARCEL_SWEEP_OPTIONS_INIT                                                                            \
+  {                                                                                                          \
+    .pool = NULL                                                                                             \
+  }
+
+/** What a sweep took, summed over all ranks; the same on every rank. */
+typedef struct parcel_sweep_report {
+  parcel_index positions; /* computed and written */
+  parcel_index blocks;    /* computed and written */
+  parcel_index workers;   /* threads of all ranks */
+  double
+      elapsed_seconds; /* wall time of the longest rank, from its first block to its knowing that all are done */
+  double compute_seconds; /* inside the kernel, summed over all workers */
+  double write_seconds;   /* inside the sink, summed over all workers */
+  double busiest_seconds; /* the same two together, of the busiest worker */
+} parcel_sweep_report;
+
+/** Bytes of all columns that a block aims at where positions abound: it is computed and written out of the L2 cache. */
+#define PARCEL_BLOCK_BYTES (512 * 1024)
+
+/** The grid the sweep is cut into: a part for each rank, blocks of at most sweep->block positions, or chosen so that
+ *  each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every rank. Collective.
+ *
+ *  Errors: INVALID (a sweep without kernel, name or columns); RANGE (more blocks than 64 bits can count). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_grid(const parcel_world *world,
+                                                             const parcel_sweep *sweep,
+                                                             parcel_block_grid *out);
+
+/** Runs the sweep. Same as
+ *
+ *      for each block b of the grid:  kernel(ctx, slice of b, columns);  sink.write(columns of b);
+ *
+ *  with the blocks divided over the ranks and, within a rank, over its threads. Collective over the world. Between its
+ *  first and last block ranks exchange messages only. The first failure (of a kernel, of a sink) stops the run within
+ *  one block on every rank; every rank then returns that failure, with a text that names rank, index and cause.
+ *
+ *  options  NULL for the defaults
+ *  report   NULL if nobody asks; filled on every rank when the sweep was complete
+ *  Memory:  threads x the bytes of the largest block, per rank.
+ *  Errors:  INVALID, RANGE as parcel_sweep_grid; KERNEL; STOPPED; MEMORY; SYSTEM (threads); what the sink returns. */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_run(const parcel_world *world,
+                                                            const parcel_sweep *sweep, parcel_sink sink,
+                                                            const parcel_sweep_options *options,
+                                                            parcel_sweep_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,121 @@
+#include <parcel/progress.h>
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double bar_every_seconds = 0.1;
+static const double log_every_seconds = 5.0;
+enum { BAR_CELLS = 24 };
+
+parcel_status parcel_progress_parse(const char *text, parcel_progress_kind *out)
+{
+  static const char *const names[] = {"auto", "bar", "log", "none"};
+  for (int kind = PARCEL_PROGRESS_AUTO; kind <= PARCEL_PROGRESS_NONE; ++kind)
+    if (strcmp(text, names[kind]) == 0) {
+      *out = (parcel_progress_kind)kind;
+      return PARCEL_OK;
+    }
+  return parcel_fail(PARCEL_INVALID, "unknown progress '%s'; one of: auto, bar, log, none", text);
+}
+
+/* mpirun hands its ranks a pipe for stderr and copies it to its own; a rank it started on its own host is its child,
+ * so the terminal is found one process up. */
+static bool ends_on_terminal(void)
+{
+  char path[64];
+  char target[PATH_MAX] = "";
+  if (isatty(STDERR_FILENO))
+    return true;
+  snprintf(path, sizeof path, "/proc/%ld/comm", (long)getppid());
+  FILE *comm = fopen(path, "re");
+  const bool has_launcher = comm && fgets(target, sizeof target, comm) &&
+                            (strcmp(target, "mpirun\n") == 0 || strcmp(target, "mpiexec\n") == 0 ||
+                             strcmp(target, "orterun\n") == 0 || strcmp(target, "prterun\n") == 0);
+  if (comm)
+    fclose(comm);
+  if (!has_launcher)
+    return false;
+  snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
+  const ssize_t length = readlink(path, target, sizeof target - 1);
+  target[length > 0 ? length : 0] = '\0';
+  return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
+}
+
+parcel_meter parcel_meter_make(parcel_progress_kind kind)
+{
+  if (kind == PARCEL_PROGRESS_AUTO)
+    kind = ends_on_terminal() ? PARCEL_PROGRESS_BAR : PARCEL_PROGRESS_LOG;
+  const double first = kind == PARCEL_PROGRESS_BAR ? bar_every_seconds : log_every_seconds;
+  return (parcel_meter){.kind = kind, .next_seconds = first};
+}
+
+/* 12.3 M: three digits and the power of a thousand. */
+static void format_rate(double per_second, char *text, size_t size)
+{
+  static const char prefixes[] = " kMGTPE";
+  size_t thousand = 0;
+  while (per_second >= 999.5 && thousand < sizeof prefixes - 2) {
+    per_second /= 1000;
+    ++thousand;
+  }
+  snprintf(text, size, "%.3g %c", per_second, prefixes[thousand]);
+}
+
+static void format_time(double seconds, char *text, size_t size)
+{
+  const long long whole = (long long)(seconds + 0.5);
+  if (whole >= 3600)
+    snprintf(text, size, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+  else
+    snprintf(text, size, "%lld:%02lld", whole / 60, whole % 60);
+}
+
+static void draw_bar(parcel_meter *meter, double fraction, const char *rate, const char *left)
+{
+  char cells[BAR_CELLS + 1];
+  const int full = (int)(fraction * BAR_CELLS);
+  memset(cells, ' ', BAR_CELLS);
+  memset(cells, '=', (size_t)full);
+  cells[BAR_CELLS] = '\0';
+  fprintf(stderr, "\r[%s] %5.1f %%  %s/s  ETA %s \033[K", cells, 100 * fraction, rate, left);
+  fflush(stderr);
+  meter->has_bar = true;
+}
+
+static void write_line(const parcel_progress *progress, double fraction, const char *rate, const char *left)
+{
+  fprintf(stderr, "progress: %5.1f %%, %" PRId64 " of %" PRId64 ", %s/s, ETA %s\n", 100 * fraction,
+          progress->done, progress->total, rate, left);
+}
+
+void parcel_meter_show(void *ctx, const parcel_progress *progress)
+{
+  parcel_meter *meter = ctx;
+  char rate[32];
+  char left[32] = "-";
+
+  if (meter->kind == PARCEL_PROGRESS_NONE)
+    return;
+  if (progress->is_over) {
+    if (meter->has_bar)
+      fputs("\r\033[K", stderr);
+    meter->has_bar = false;
+    return;
+  }
+  if (progress->elapsed_seconds < meter->next_seconds || progress->total < 1)
+    return;
+  const double per_second = (double)progress->done / progress->elapsed_seconds;
+  format_rate(per_second, rate, sizeof rate);
+  if (progress->done > 0)
+    format_time((double)(progress->total - progress->done) / per_second, left, sizeof left);
+  const double fraction = (double)progress->done / (double)progress->total;
+  if (meter->kind == PARCEL_PROGRESS_BAR)
+    draw_bar(meter, fraction, rate, left);
+  else
+    write_line(progress, fraction, rate, left);
+  meter->next_seconds = progress->elapsed_seconds +
+                        (meter->kind == PARCEL_PROGRESS_BAR ? bar_every_seconds : log_every_seconds);
+}

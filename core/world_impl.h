@@ -1,0 +1,11 @@
+/** @file
+ *  What the other rooms of the core, and io, may know of a world. */
+#ifndef PARCEL_WORLD_IMPL_H
+#define PARCEL_WORLD_IMPL_H
+
+#include <parcel/world.h>
+
+/** Message tags on the world's communicator, one per purpose. */
+enum { PARCEL_TAG_CONTROL = 1, PARCEL_TAG_GATHER_HEADER, PARCEL_TAG_GATHER_DATA };
+
+#endif

@@ -1,0 +1,205 @@
+#include "file_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* Linux moves at most 2^31 - 4096 bytes in one call. */
+static const parcel_index most_bytes_per_call = (parcel_index)1 << 30;
+
+static parcel_status fail_errno(const char *doing, const char *path)
+{
+  const bool is_full = errno == ENOSPC || errno == EDQUOT;
+  return parcel_fail(is_full ? PARCEL_SPACE : PARCEL_IO, "cannot %s '%s': %s", doing, path, strerror(errno));
+}
+
+parcel_status parcel__file_make(const char *path, parcel_file *out)
+{
+  if (*path == '\0')
+    return parcel_fail(PARCEL_INVALID, "the output's name is empty");
+  parcel_file file = {.path = strdup(path)};
+  if (!file.path || asprintf(&file.part, "%s.part", path) < 0) {
+    free(file.path);
+    return parcel_fail(PARCEL_MEMORY, "no memory for the name of '%s'", path);
+  }
+  *out = file;
+  return PARCEL_OK;
+}
+
+void parcel__file_free(parcel_file *file)
+{
+  free(file->path);
+  free(file->part);
+  *file = (parcel_file){NULL, NULL};
+}
+
+static parcel_status check_name(const char *path, bool replaces, const char *advice)
+{
+  struct stat info;
+  if (lstat(path, &info) != 0)
+    return errno == ENOENT ? PARCEL_OK : fail_errno("look at", path);
+  if (S_ISDIR(info.st_mode))
+    return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);
+  return replaces ? PARCEL_OK : parcel_fail(PARCEL_EXISTS, "'%s' exists already; %s", path, advice);
+}
+
+/* The folder that holds path. Owns: the caller, for free. */
+static char *folder_of(const char *path)
+{
+  char *copy = strdup(path);
+  char *folder = copy ? strdup(dirname(copy)) : NULL;
+  free(copy);
+  return folder;
+}
+
+static parcel_status check_space(const parcel_file *file, parcel_index bytes)
+{
+  struct statvfs disk;
+  char *folder = folder_of(file->path);
+  parcel_status status = PARCEL_OK;
+  if (!folder)
+    status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", file->path);
+  else if (statvfs(folder, &disk) != 0)
+    status = fail_errno("use the folder", folder);
+  else if ((uint64_t)bytes > (uint64_t)disk.f_bavail * disk.f_frsize)
+    status = parcel_fail(PARCEL_SPACE,
+                         "'%s' needs %" PRId64 " bytes, but only %" PRIu64 " are free on the disk of '%s'",
+                         file->path, bytes, (uint64_t)disk.f_bavail * disk.f_frsize, folder);
+  free(folder);
+  return status;
+}
+
+parcel_status parcel__file_check(const parcel_file *file, bool replaces, parcel_index bytes)
+{
+  parcel_status status = check_name(file->path, replaces, "choose another name, or --force to replace it");
+  if (!status)
+    status = check_name(file->part, replaces,
+                        "it is the unfinished output of another run; remove it, or --force to start afresh");
+  return status ? status : check_space(file, bytes);
+}
+
+parcel_status parcel__file_claim(const parcel_file *file, bool replaces)
+{
+  if (replaces && unlink(file->part) != 0 && errno != ENOENT)
+    return fail_errno("replace", file->part);
+  const int fd = open(file->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return fail_errno("create", file->part);
+  close(fd);
+  return PARCEL_OK;
+}
+
+/* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page instead. */
+parcel_status parcel__file_reserve(const parcel_file *file)
+{
+  struct stat info;
+  int fd = -1;
+  parcel_status status = parcel__file_open(file, &fd);
+  if (status)
+    return status;
+  if (fstat(fd, &info) != 0 || (info.st_size > 0 && fallocate(fd, 0, 0, info.st_size) != 0 &&
+                                errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+    status = fail_errno("reserve room on the disk for", file->path);
+  close(fd);
+  return status;
+}
+
+parcel_status parcel__file_open(const parcel_file *file, int *out)
+{
+  const int fd = open(file->part, O_RDWR | O_CLOEXEC);
+  if (fd < 0)
+    return fail_errno("open", file->part);
+  *out = fd;
+  return PARCEL_OK;
+}
+
+parcel_status parcel__file_write(const parcel_file *file, int fd, const void *data, parcel_index bytes,
+                                 parcel_index offset)
+{
+  const char *from = data;
+  while (bytes > 0) {
+    const parcel_index wanted = bytes < most_bytes_per_call ? bytes : most_bytes_per_call;
+    const ssize_t written = pwrite(fd, from, (size_t)wanted, offset);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return fail_errno("write", file->part);
+    from += written;
+    offset += written;
+    bytes -= written;
+  }
+  return PARCEL_OK;
+}
+
+parcel_status parcel__file_read(const parcel_file *file, int fd, void *data, parcel_index bytes,
+                                parcel_index offset)
+{
+  char *to = data;
+  while (bytes > 0) {
+    const parcel_index wanted = bytes < most_bytes_per_call ? bytes : most_bytes_per_call;
+    const ssize_t got = pread(fd, to, (size_t)wanted, offset);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return fail_errno("read", file->part);
+    if (got == 0)
+      return parcel_fail(PARCEL_IO, "cannot read '%s': it ends before byte %" PRId64, file->part,
+                         offset + bytes);
+    to += got;
+    offset += got;
+    bytes -= got;
+  }
+  return PARCEL_OK;
+}
+
+parcel_status parcel__file_sync(const parcel_file *file, int fd)
+{
+  return fsync(fd) == 0 ? PARCEL_OK : fail_errno("bring to the disk", file->part);
+}
+
+static parcel_status sync_folder(const char *path)
+{
+  char *folder = folder_of(path);
+  const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  parcel_status status = PARCEL_OK;
+  if (!folder)
+    status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", path);
+  else if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL)) /* EINVAL: a file system without synced folders */
+    status = fail_errno("bring to the disk the folder", folder);
+  if (fd >= 0)
+    close(fd);
+  free(folder);
+  return status;
+}
+
+/* A name that appeared while the run went on is not overwritten, in one step where the file system can. */
+static int rename_to_free_name(const char *from, const char *to)
+{
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return -1;
+  if (access(to, F_OK) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return rename(from, to);
+}
+
+parcel_status parcel__file_publish(const parcel_file *file, bool replaces)
+{
+  const int failed = replaces ? rename(file->part, file->path) : rename_to_free_name(file->part, file->path);
+  if (failed && errno == EEXIST)
+    return parcel_fail(PARCEL_EXISTS, "'%s' has appeared during the run; the complete results are in '%s'",
+                       file->path, file->part);
+  if (failed)
+    return fail_errno("give its final name to", file->part);
+  return sync_folder(file->path);
+}

@@ -1,0 +1,19 @@
+/** @file
+ *  All of Parcel. */
+#ifndef PARCEL_PARCEL_H
+#define PARCEL_PARCEL_H
+
+#include <parcel/base.h>
+#include <parcel/block.h>
+#include <parcel/column.h>
+#include <parcel/gather.h>
+#include <parcel/pool.h>
+#include <parcel/progress.h>
+#include <parcel/range.h>
+#include <parcel/results.h>
+#include <parcel/signals.h>
+#include <parcel/sink.h>
+#include <parcel/sweep.h>
+#include <parcel/world.h>
+
+#endif

@@ -1,0 +1,54 @@
+#include "ledger_impl.h"
+
+#include <time.h>
+
+/* On x86 the library picks the widest vector unit the CPU has; elsewhere what it was compiled for is what there is. */
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>
+#else
+#include <xxhash.h>
+#define XXH3_64bits_withSeed_dispatch XXH3_64bits_withSeed
+#endif
+
+static size_t bytes_in(const parcel_sweep *sweep, const parcel_block *block, int column)
+{
+  return (size_t)((block->positions.end - block->positions.begin) *
+                  parcel_column_bytes(&sweep->columns[column]));
+}
+
+static uint64_t checksum_of(const parcel_sweep *sweep, const parcel_block *block)
+{
+  uint64_t checksum = 0;
+  for (int c = 0; c < sweep->column_count; ++c)
+    checksum = XXH3_64bits_withSeed_dispatch(block->columns[c], bytes_in(sweep, block, c), checksum);
+  return checksum;
+}
+
+parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, const parcel_block *block, int rank)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (parcel_ledger_entry){.checksum = checksum_of(sweep, block),
+                               .time = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec,
+                               .rank = rank,
+                               .state = PARCEL_BLOCK_DONE};
+}
+
+parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index offset, parcel_index blocks,
+                                   parcel_index *out)
+{
+  enum { ENTRIES = 1024 };
+  parcel_ledger_entry entries[ENTRIES];
+  parcel_index done = 0;
+  for (parcel_index first = 0; first < blocks; first += ENTRIES) {
+    const parcel_index count = blocks - first < ENTRIES ? blocks - first : ENTRIES;
+    const parcel_index size = (parcel_index)sizeof *entries;
+    const parcel_status status = parcel__file_read(file, fd, entries, count * size, offset + first * size);
+    if (status)
+      return status;
+    for (parcel_index e = 0; e < count; ++e)
+      done += entries[e].state == PARCEL_BLOCK_DONE;
+  }
+  *out = done;
+  return PARCEL_OK;
+}

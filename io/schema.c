@@ -1,0 +1,497 @@
+/* The file is made for readers that know nothing of Parcel. Dimensions follow netCDF-4's conventions (dimension scales
+ * without values, creation order tracked, the ledger's type committed), so that ncdump and xarray see names where they
+ * would otherwise make up phony dimensions. Superblock and headers stay at the oldest version that can say this: newer
+ * ones mark an open file as dirty, which a killed writer would leave behind.
+ *
+ * Columns and ledger are contiguous and allocated at creation but never filled: their bytes have an address from then
+ * on, and H5Dget_offset tells it. The file is closed before the first result, so nothing of it waits in a cache. */
+#include "schema_impl.h"
+
+#include <hdf5.h>
+#include <hdf5_hl.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ledger_impl.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "results are written as they are in memory, and the file is little-endian"
+#endif
+
+enum {
+  STATUS_SIZE = 8,          /* "complete" */
+  MESSAGE_SIZE = 256,       /* of a failure */
+  FAILURES_PER_CHUNK = 64,  /* 17 kB */
+  LONGEST_ATTRIBUTE = 4096, /* HDF5 allows 64 KiB for all attributes of an object in its header */
+  SHORTEST_TEXT = 2,        /* netCDF takes a text of one byte for a char */
+  PAGE = 4096,
+  STRUCTURE_BYTES = 1 << 16, /* more than headers, provenance and attributes take */
+};
+
+/* ---- errors ---- */
+
+typedef struct error_printing {
+  H5E_auto2_t function;
+  void *data;
+} error_printing;
+
+static error_printing silence_hdf5(void)
+{
+  error_printing before = {NULL, NULL};
+  H5Eget_auto2(H5E_DEFAULT, &before.function, &before.data);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  return before;
+}
+
+static void restore_hdf5(error_printing before)
+{
+  H5Eset_auto2(H5E_DEFAULT, before.function, before.data);
+}
+
+/* The innermost reason on HDF5's stack is where the walk upwards begins. */
+static herr_t take_first(unsigned n, const H5E_error2_t *error, void *text)
+{
+  if (n == 0)
+    snprintf(text, PARCEL_ERROR_SIZE, "%s", error->desc ? error->desc : "unknown reason");
+  return 0;
+}
+
+/* True if an HDF5 call succeeded. Otherwise its reason is recorded at once: the next call would clear it. */
+static bool is_good(int64_t result, const char *doing, const char *what)
+{
+  char reason[PARCEL_ERROR_SIZE] = "unknown reason";
+  if (result >= 0)
+    return true;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, reason);
+  parcel_fail(PARCEL_HDF5, "HDF5 cannot %s '%s': %s", doing, what, reason);
+  return false;
+}
+
+/* ---- attributes and texts ---- */
+
+static hid_t text_type(size_t size)
+{
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  if (type >= 0) {
+    H5Tset_size(type, size > SHORTEST_TEXT ? size : SHORTEST_TEXT);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+  }
+  return type;
+}
+
+static bool add_attribute(hid_t object, const char *name, hid_t type, const void *value)
+{
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  const bool is_made = is_good(attribute, "create the attribute", name);
+  const bool is_written = is_made && is_good(H5Awrite(attribute, type, value), "write the attribute", name);
+  if (is_made)
+    H5Aclose(attribute);
+  H5Sclose(space);
+  return is_written;
+}
+
+/* size: bytes to reserve; 0 for as many as the text has */
+static bool add_text_attribute(hid_t object, const char *name, const char *text, size_t size)
+{
+  char cut[LONGEST_ATTRIBUTE] = "";
+  snprintf(cut, sizeof cut, "%s", text);
+  const hid_t type = text_type(size > 0 ? size : strlen(cut));
+  const bool is_added = add_attribute(object, name, type, cut);
+  H5Tclose(type);
+  return is_added;
+}
+
+static bool add_integer_attribute(hid_t object, const char *name, parcel_index value)
+{
+  return add_attribute(object, name, H5T_STD_I64LE, &value);
+}
+
+/* A scalar dataset: attributes are limited in size, texts here are not. */
+static bool add_text(hid_t where, const char *name, const char *text)
+{
+  char padded[SHORTEST_TEXT] = "";
+  const size_t length = strlen(text);
+  const hid_t type = text_type(length);
+  const hid_t space = H5Screate(H5S_SCALAR);
+  const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  const bool is_made = is_good(dataset, "create the dataset", name);
+  const bool is_written = is_made && is_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                                                      length < SHORTEST_TEXT ? strcpy(padded, text) : text),
+                                             "write the dataset", name);
+  if (is_made)
+    H5Dclose(dataset);
+  H5Sclose(space);
+  H5Tclose(type);
+  return is_written;
+}
+
+/* ---- dimensions and datasets ---- */
+
+enum { MOST_DIMENSIONS = 2 };
+
+/* A dataset to be made: its name, type, and the dimensions it runs along. */
+typedef struct plan {
+  hid_t where;
+  const char *name;
+  hid_t type;
+  int rank;
+  hsize_t extent[MOST_DIMENSIONS];
+  hid_t scales[MOST_DIMENSIONS]; /* dimension scales, kept open by the caller */
+} plan;
+
+/* Contiguous, allocated now, never filled: a place for bytes that are written later, without HDF5. */
+static hid_t placed_layout(void)
+{
+  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_layout(layout, H5D_CONTIGUOUS);
+  H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
+  H5Pset_attr_creation_order(layout, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  return layout;
+}
+
+/* Chunked, empty, and open for more. */
+static hid_t growing_layout(void)
+{
+  const hsize_t chunk = FAILURES_PER_CHUNK;
+  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(layout, 1, &chunk);
+  H5Pset_attr_creation_order(layout, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  return layout;
+}
+
+static bool attach_scales(hid_t dataset, const plan *plan)
+{
+  for (int d = 0; d < plan->rank; ++d)
+    if (plan->scales[d] >= 0 &&
+        !is_good(H5DSattach_scale(dataset, plan->scales[d], (unsigned)d), "name a dimension of", plan->name))
+      return false;
+  return true;
+}
+
+/* The dataset, which the caller closes; negative on failure. Takes layout. */
+static hid_t make_dataset(const plan *plan, hid_t layout)
+{
+  static const hsize_t unlimited[] = {H5S_UNLIMITED};
+  const bool grows = H5Pget_layout(layout) == H5D_CHUNKED;
+  const hid_t space = H5Screate_simple(plan->rank, plan->extent, grows ? unlimited : NULL);
+  hid_t dataset =
+      is_good(space, "describe the extent of", plan->name)
+          ? H5Dcreate2(plan->where, plan->name, plan->type, space, H5P_DEFAULT, layout, H5P_DEFAULT)
+          : H5I_INVALID_HID;
+  if (space >= 0 && is_good(dataset, "create the dataset", plan->name) && !attach_scales(dataset, plan)) {
+    H5Dclose(dataset);
+    dataset = H5I_INVALID_HID;
+  }
+  if (space >= 0)
+    H5Sclose(space);
+  H5Pclose(layout);
+  return dataset;
+}
+
+/* A dataset that its caller needs no more. */
+static bool add_dataset(const plan *plan, hid_t layout)
+{
+  const hid_t dataset = make_dataset(plan, layout);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  return dataset >= 0;
+}
+
+/* A netCDF dimension: a scale of the right length without values. The caller closes it; negative on failure. */
+static hid_t make_dimension(hid_t where, const char *name, parcel_index length, bool grows)
+{
+  char mark[96];
+  const plan plan = {.where = where,
+                     .name = name,
+                     .type = H5T_IEEE_F32BE,
+                     .rank = 1,
+                     .extent = {(hsize_t)length},
+                     .scales = {H5I_INVALID_HID}};
+  const hid_t scale = make_dataset(&plan, grows ? growing_layout() : H5Pcreate(H5P_DATASET_CREATE));
+  snprintf(mark, sizeof mark, "This is a netCDF dimension but not a netCDF variable.%10" PRId64, length);
+  if (scale >= 0 && !is_good(H5DSset_scale(scale, mark), "make a dimension of", name)) {
+    H5Dclose(scale);
+    return H5I_INVALID_HID;
+  }
+  return scale;
+}
+
+static bool get_place(hid_t dataset, const char *name, parcel_index *out)
+{
+  const haddr_t place = H5Dget_offset(dataset);
+  const bool has_bytes = H5Dget_storage_size(dataset) > 0;
+  if (place == HADDR_UNDEF && has_bytes) {
+    parcel_fail(PARCEL_HDF5, "HDF5 does not tell where it put the dataset '%s'", name);
+    return false;
+  }
+  *out = has_bytes ? (parcel_index)place : 0;
+  return true;
+}
+
+/* ---- columns ---- */
+
+static hid_t file_type(parcel_type type)
+{
+  switch (type) {
+  case PARCEL_INT8: return H5T_STD_I8LE;
+  case PARCEL_UINT8: return H5T_STD_U8LE;
+  case PARCEL_INT16: return H5T_STD_I16LE;
+  case PARCEL_UINT16: return H5T_STD_U16LE;
+  case PARCEL_INT32: return H5T_STD_I32LE;
+  case PARCEL_UINT32: return H5T_STD_U32LE;
+  case PARCEL_INT64: return H5T_STD_I64LE;
+  case PARCEL_UINT64: return H5T_STD_U64LE;
+  case PARCEL_FLOAT32: return H5T_IEEE_F32LE;
+  case PARCEL_FLOAT64: return H5T_IEEE_F64LE;
+  }
+  return H5I_INVALID_HID;
+}
+
+/* The dimension of a column's width, shared by all columns as wide. The caller closes it. */
+static hid_t open_width(hid_t file, parcel_index width)
+{
+  char name[32];
+  snprintf(name, sizeof name, "width_%" PRId64, width);
+  if (H5Lexists(file, name, H5P_DEFAULT) > 0)
+    return H5Dopen2(file, name, H5P_DEFAULT);
+  return make_dimension(file, name, width, false);
+}
+
+static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int c, parcel_index *place)
+{
+  const parcel_column *column = &schema->sweep->columns[c];
+  const parcel_index width = parcel_column_width(column);
+  const hid_t across = width > 1 ? open_width(file, width) : H5I_INVALID_HID;
+  if (width > 1 && across < 0)
+    return false;
+  const plan plan = {.where = file,
+                     .name = column->name,
+                     .type = file_type(column->type),
+                     .rank = width > 1 ? 2 : 1,
+                     .extent = {(hsize_t)schema->grid.positions, (hsize_t)width},
+                     .scales = {index, across}};
+  const hid_t dataset = make_dataset(&plan, placed_layout());
+  const bool is_added =
+      dataset >= 0 && get_place(dataset, column->name, place) &&
+      add_text_attribute(dataset, "long_name", column->long_name ? column->long_name : column->name, 0) &&
+      add_text_attribute(dataset, "units", column->units ? column->units : "1", 0);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  if (across >= 0)
+    H5Dclose(across);
+  return is_added;
+}
+
+static bool add_columns(hid_t file, const parcel_schema *schema, parcel_index places[])
+{
+  const hid_t index = make_dimension(file, "index", schema->grid.positions, false);
+  bool is_added = index >= 0 && add_integer_attribute(index, "first", schema->sweep->range.first) &&
+                  add_integer_attribute(index, "step", schema->sweep->range.step);
+  for (int c = 0; c < schema->sweep->column_count && is_added; ++c)
+    is_added = add_column(file, index, schema, c, &places[c]);
+  if (index >= 0)
+    H5Dclose(index);
+  return is_added;
+}
+
+/* ---- the group /parcel ---- */
+
+static hid_t commit_ledger_type(hid_t group)
+{
+  const hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(parcel_ledger_entry));
+  H5Tinsert(type, "checksum", offsetof(parcel_ledger_entry, checksum), H5T_STD_U64LE);
+  H5Tinsert(type, "time", offsetof(parcel_ledger_entry, time), H5T_IEEE_F64LE);
+  H5Tinsert(type, "rank", offsetof(parcel_ledger_entry, rank), H5T_STD_I32LE);
+  H5Tinsert(type, "state", offsetof(parcel_ledger_entry, state), H5T_STD_I32LE);
+  if (is_good(H5Tcommit2(group, "ledger_entry", type, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "name the type",
+              "ledger_entry"))
+    return type;
+  H5Tclose(type);
+  return H5I_INVALID_HID;
+}
+
+static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)
+{
+  const hid_t type = commit_ledger_type(group);
+  const hid_t block = type >= 0 ? make_dimension(group, "block", blocks, false) : H5I_INVALID_HID;
+  hid_t dataset = H5I_INVALID_HID;
+  if (block >= 0) {
+    const plan plan = {.where = group,
+                       .name = "ledger",
+                       .type = type,
+                       .rank = 1,
+                       .extent = {(hsize_t)blocks},
+                       .scales = {block}};
+    dataset = make_dataset(&plan, placed_layout());
+    H5Dclose(block);
+  }
+  const bool is_added = dataset >= 0 && get_place(dataset, "ledger", place);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  if (type >= 0)
+    H5Tclose(type);
+  return is_added;
+}
+
+static hid_t make_group(hid_t where, const char *name)
+{
+  const hid_t ordered = H5Pcreate(H5P_GROUP_CREATE);
+  H5Pset_link_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_attr_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  const hid_t group = H5Gcreate2(where, name, H5P_DEFAULT, ordered, H5P_DEFAULT);
+  is_good(group, "create the group", name);
+  H5Pclose(ordered);
+  return group;
+}
+
+static bool add_failures(hid_t parcel)
+{
+  const hid_t group = make_group(parcel, "failures");
+  const hid_t failure = group >= 0 ? make_dimension(group, "failure", 0, true) : H5I_INVALID_HID;
+  const hid_t message = text_type(MESSAGE_SIZE);
+  bool is_added = failure >= 0;
+  const plan plans[] = {{.name = "index", .type = H5T_STD_I64LE},
+                        {.name = "code", .type = H5T_STD_I32LE},
+                        {.name = "message", .type = message}};
+  for (size_t p = 0; p < sizeof plans / sizeof *plans && is_added; ++p) {
+    plan plan = plans[p];
+    plan.where = group;
+    plan.rank = 1;
+    plan.scales[0] = failure;
+    is_added = add_dataset(&plan, growing_layout());
+  }
+  H5Tclose(message);
+  if (failure >= 0)
+    H5Dclose(failure);
+  if (group >= 0)
+    H5Gclose(group);
+  return is_added;
+}
+
+static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
+{
+  const hid_t group = make_group(parcel, "provenance");
+  bool is_added = group >= 0;
+  for (int i = 0; i < provenance->count && is_added; ++i)
+    is_added = add_text(group, provenance->items[i].name, provenance->items[i].text);
+  if (group >= 0)
+    H5Gclose(group);
+  return is_added;
+}
+
+static bool add_parcel(hid_t file, const parcel_schema *schema, parcel_index *ledger)
+{
+  const hid_t group = make_group(file, "parcel");
+  const bool is_added = group >= 0 && add_integer_attribute(group, "positions", schema->grid.positions) &&
+                        add_integer_attribute(group, "parts", schema->grid.parts) &&
+                        add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
+                        add_ledger(group, parcel_block_grid_count(schema->grid), ledger) &&
+                        add_failures(group) && add_provenance(group, schema->provenance);
+  if (group >= 0)
+    H5Gclose(group);
+  return is_added;
+}
+
+/* ---- the file ---- */
+
+static bool add_root_attributes(hid_t file, const parcel_schema *schema)
+{
+  char history[LONGEST_ATTRIBUTE];
+  const int32_t format = 1;
+  snprintf(history, sizeof history, "%s: %s", parcel__provenance_get(schema->provenance, "start_time"),
+           parcel__provenance_get(schema->provenance, "command_line"));
+  return add_text_attribute(file, "title", schema->title, 0) &&
+         add_text_attribute(file, "history", history, 0) &&
+         add_text_attribute(file, "source", "Parcel " PARCEL_VERSION, 0) &&
+         add_text_attribute(file, "Conventions", "CF-1.10", 0) &&
+         add_attribute(file, "parcel_format", H5T_STD_I32LE, &format) &&
+         add_text_attribute(file, "status", "running", STATUS_SIZE) &&
+         add_integer_attribute(file, "first", schema->sweep->range.first) &&
+         add_integer_attribute(file, "step", schema->sweep->range.step);
+}
+
+static hid_t create_file(const char *path)
+{
+  const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_alignment(access, PAGE, PAGE);
+  const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+  is_good(file, "create the file", path);
+  H5Pclose(access);
+  H5Pclose(creation);
+  return file;
+}
+
+parcel_status parcel__schema_create(const char *path, const parcel_schema *schema, parcel_index *ledger,
+                                    parcel_index columns[])
+{
+  const error_printing before = silence_hdf5();
+  const hid_t file = create_file(path);
+  bool is_made = file >= 0 && add_root_attributes(file, schema) && add_columns(file, schema, columns) &&
+                 add_parcel(file, schema, ledger);
+  if (file >= 0 && H5Fclose(file) < 0 && is_made)
+    is_made = is_good(-1, "close the file", path);
+  restore_hdf5(before);
+  return is_made ? PARCEL_OK : PARCEL_HDF5;
+}
+
+parcel_index parcel__schema_bytes(const parcel_sweep *sweep, parcel_block_grid grid)
+{
+  const parcel_index entry = (parcel_index)sizeof(parcel_ledger_entry);
+  parcel_index values = 0;
+  parcel_index ledger = 0;
+  parcel_index sum = 0;
+  if (__builtin_mul_overflow(grid.positions, parcel_columns_bytes(sweep->columns, sweep->column_count),
+                             &values) ||
+      __builtin_mul_overflow(parcel_block_grid_count(grid), entry, &ledger) ||
+      __builtin_add_overflow(values, ledger, &sum) || __builtin_add_overflow(sum, STRUCTURE_BYTES, &sum))
+    return INT64_MAX;
+  return sum;
+}
+
+static bool overwrite_attribute(hid_t file, const char *name, const char *text)
+{
+  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+  if (!is_good(attribute, "open the attribute", name))
+    return false;
+  const hid_t type = H5Aget_type(attribute);
+  const bool is_written = is_good(H5Awrite(attribute, type, text), "write the attribute", name);
+  H5Tclose(type);
+  H5Aclose(attribute);
+  return is_written;
+}
+
+static bool overwrite_text(hid_t file, const char *name, const char *text)
+{
+  const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+  if (!is_good(dataset, "open the dataset", name))
+    return false;
+  const hid_t type = H5Dget_type(dataset);
+  const bool is_written =
+      is_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text), "write the dataset", name);
+  H5Tclose(type);
+  H5Dclose(dataset);
+  return is_written;
+}
+
+parcel_status parcel__schema_set_outcome(const char *path, const char *outcome)
+{
+  char status[STATUS_SIZE + 1] = "";
+  char now[PARCEL_TIME_SIZE];
+  snprintf(status, sizeof status, "%s", outcome);
+  const error_printing before = silence_hdf5();
+  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+  bool is_set = is_good(file, "open the file", path) && overwrite_attribute(file, "status", status) &&
+                overwrite_text(file, "parcel/provenance/end_time", parcel__time_text(now));
+  if (file >= 0 && H5Fclose(file) < 0 && is_set)
+    is_set = is_good(-1, "close the file", path);
+  restore_hdf5(before);
+  return is_set ? PARCEL_OK : PARCEL_HDF5;
+}
