@@ -127,7 +127,8 @@ static inline uint64_t power_of(uint64_t base, int exponent)
   return power;
 }
 
-/* Arithmetic modulo 2^64, which is exact for what fits. A constant exponent in each loop lets it be vectorised. */
+/* Arithmetic modulo 2^64, which is exact for what fits. A constant exponent in each loop lets it be
+ * vectorised. */
 static void fill(uint64_t *out, uint64_t first, uint64_t step, int64_t count, int exponent)
 {
   switch (exponent) {
@@ -150,8 +151,8 @@ static void fill(uint64_t *out, uint64_t first, uint64_t step, int64_t count, in
   }
 }
 
-/* Low and high halves are summed apart, so that 64-bit lanes suffice for 2^32 values. A negative value stands as its
- * residue modulo 2^64 and is brought down by 2^64 afterwards. */
+/* Low and high halves are summed apart, so that 64-bit lanes suffice for 2^32 values. A negative value
+ * stands as its residue modulo 2^64 and is brought down by 2^64 afterwards. */
 static wide add_up(const uint64_t *values, int64_t count, bool is_signed)
 {
   uint64_t low = 0;
@@ -200,9 +201,9 @@ powers_sum powers_sum_of(const powers *powers, int column)
   return (powers_sum)(high << 64 | atomic_load(&powers->sums[column].low));
 }
 
-/* With f(p) the power of the value at position p and D the forward difference, the sum of f over [0, n) is the sum over
- * k of (D^k f)(0) * C(n, k + 1). The differences end at k = exponent. Every binomial here is below 2^128 even before
- * its division, because n is at most twice the largest base whose power fits. */
+/* With f(p) the power of the value at position p and D the forward difference, the sum of f over [0, n) is
+ * the sum over k of (D^k f)(0) * C(n, k + 1). The differences end at k = exponent. Every binomial here is
+ * below 2^128 even before its division, because n is at most twice the largest base whose power fits. */
 powers_sum powers_closed_form(parcel_range range, int exponent)
 {
   wide differences[POWERS_MOST + 1] = {0};

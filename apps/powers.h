@@ -1,5 +1,6 @@
 /** @file
- *  The arithmetic of parsquares: exact powers of the indices of a range, one column per power, and their sums. */
+ *  The arithmetic of parsquares: exact powers of the indices of a range, one column per power, and
+ *  their sums. */
 #ifndef PARSQUARES_POWERS_H
 #define PARSQUARES_POWERS_H
 
@@ -12,7 +13,8 @@ enum { POWERS_MOST = 9, POWERS_SUM_TEXT_SIZE = 48 };
 /** 128 bits hold the sum of any column: less than 2^63 values of 64 bits each. */
 __extension__ typedef __int128 powers_sum;
 
-/** Which powers to compute: the context of the kernel. columns[c].name points into names, so it must not be moved. */
+/** Which powers to compute: the context of the kernel. columns[c].name points into names, so it must not
+ *  be moved. */
 typedef struct powers {
   int count;
   int exponents[POWERS_MOST];
@@ -26,7 +28,8 @@ typedef struct powers {
 /** Reads "2" or "2,3,4": different powers, 1 to 9.  Errors: INVALID. */
 PARCEL_MUST_CHECK parcel_status powers_parse(const char *text, powers *out);
 
-/** Refuses a range in which any power does not fit its type; the text names the first such index.  Errors: RANGE. */
+/** Refuses a range in which any power does not fit its type; the text names the first such index.  Errors:
+ *  RANGE. */
 PARCEL_MUST_CHECK parcel_status powers_check(const powers *powers, parcel_range range);
 
 /** A parcel_kernel; ctx is a struct powers. Any number of threads. */
@@ -35,8 +38,9 @@ parcel_status powers_kernel(void *ctx, const parcel_slice *slice, void *const co
 /** The sum of a column's values computed so far, by this process. */
 powers_sum powers_sum_of(const powers *powers, int column);
 
-/** The sum of i^exponent over the range, without computing the values: Newton's forward differences (Graham, Knuth,
- *  Patashnik: Concrete Mathematics, 5.3). Exact for every range that powers_check accepts. O(exponent^2). */
+/** The sum of i^exponent over the range, without computing the values: Newton's forward differences
+ *  (Graham, Knuth, Patashnik: Concrete Mathematics, 5.3). Exact for every range that powers_check accepts.
+ *  O(exponent^2). */
 powers_sum powers_closed_form(parcel_range range, int exponent);
 
 /** Writes a sum in decimal.  Returns text. */

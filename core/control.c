@@ -1,5 +1,6 @@
-/* Rank r's parent is (r - 1) / 2, its children 2r + 1 and 2r + 2: no rank ever talks to more than three, whatever the
- * size of the world. Messages of one kind pass a link at most once each (PROGRESS again and again, one in flight):
+/* Rank r's parent is (r - 1) / 2, its children 2r + 1 and 2r + 2: no rank ever talks to more than three,
+ * whatever the size of the world. Messages of one kind pass a link at most once each (PROGRESS again and
+ * again, one in flight):
  *
  *      STOP      either way      stop; passed on to every link but the one it came by
  *      PROGRESS  up              positions done in the sender's subtree
@@ -7,10 +8,11 @@
  *      FINISH    down            nobody has anything left to do
  *      BYE       up              the last message of the sender's subtree
  *
- * Why every message is received before its receiver leaves, so that nothing is left over for the next round: MPI keeps
- * the order between two ranks. Downwards, FINISH is the last message, since STOP is not passed on after it; a rank
- * leaves only after its parent's FINISH. Upwards, BYE is the last; a rank leaves only after each child's BYE. It
- * terminates because DONE rises once all subtrees are done, then FINISH falls, then BYE rises. */
+ * Why every message is received before its receiver leaves, so that nothing is left over for the next
+ * round: MPI keeps the order between two ranks. Downwards, FINISH is the last message, since STOP is not
+ * passed on after it; a rank leaves only after its parent's FINISH. Upwards, BYE is the last; a rank
+ * leaves only after each child's BYE. It terminates because DONE rises once all subtrees are done, then
+ * FINISH falls, then BYE rises. */
 #include "control_impl.h"
 
 #include <stdio.h>

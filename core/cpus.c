@@ -1,6 +1,7 @@
-/* The mask comes from sched_getaffinity, which sees taskset, mpirun's and srun's binding and cpusets alike. Quotas
- * (containers, batch systems) are read from the cgroup file systems, from the process's own group up to the root: any
- * level may set the tightest. hwloc's bitmaps hold and print the mask; its topology is not needed, nor its 20 ms. */
+/* The mask comes from sched_getaffinity, which sees taskset, mpirun's and srun's binding and cpusets
+ * alike. Quotas (containers, batch systems) are read from the cgroup file systems, from the process's own
+ * group up to the root: any level may set the tightest. hwloc's bitmaps hold and print the mask; its
+ * topology is not needed, nor its 20 ms. */
 #include "cpus_impl.h"
 
 #include <hwloc.h>

@@ -1,6 +1,7 @@
-/* The root's workers put their blocks in place themselves. Elsewhere a worker queues its block and sleeps until the
- * main thread, which alone speaks MPI, has sent it: first a header, then each column in pieces, one request at a time.
- * MPI keeps the order between two ranks, so the root, having a header, knows what follows it from that rank. */
+/* The root's workers put their blocks in place themselves. Elsewhere a worker queues its block and sleeps
+ * until the main thread, which alone speaks MPI, has sent it: first a header, then each column in pieces,
+ * one request at a time. MPI keeps the order between two ranks, so the root, having a header, knows what
+ * follows it from that rank. */
 #include <parcel/gather.h>
 
 #include <pthread.h>

@@ -1,10 +1,12 @@
-/* One loop at a time: workers take the loop's spans by number off an atomic counter. Counting spans and not positions
- * keeps the counter far from overflow, whatever the grain. The mutex guards the loop's description and the comings and
- * goings of workers; inside a loop a worker touches nothing shared but the counter.
+/* One loop at a time: workers take the loop's spans by number off an atomic counter. Counting spans and
+ * not positions keeps the counter far from overflow, whatever the grain. The mutex guards the loop's
+ * description and the comings and goings of workers; inside a loop a worker touches nothing shared but the
+ * counter.
  *
- * Seats: worker 0 is the caller of parcel_pool_for. A loop begun by parcel_pool_start has no such caller, so a thread
- * takes that seat, made at the first such loop. Each thread compares the pool's generation with the last one it saw,
- * so a loop is joined at most once by each, and a thread that wakes up late finds nothing left and leaves again. */
+ * Seats: worker 0 is the caller of parcel_pool_for. A loop begun by parcel_pool_start has no such caller,
+ * so a thread takes that seat, made at the first such loop. Each thread compares the pool's generation
+ * with the last one it saw, so a loop is joined at most once by each, and a thread that wakes up late
+ * finds nothing left and leaves again. */
 #include <parcel/pool.h>
 
 #include <errno.h>
@@ -53,7 +55,8 @@ struct parcel_pool {
   atomic_bool is_cancelled;                      /* set once per loop: failure or parcel_pool_cancel */
 };
 
-/* The pool whose body the calling thread is in: a loop inside a loop of the same pool would wait for itself. */
+/* The pool whose body the calling thread is in: a loop inside a loop of the same pool would wait for
+ * itself. */
 static _Thread_local const parcel_pool *running;
 
 static void record_failure(parcel_pool *pool, parcel_status status)

@@ -21,8 +21,8 @@ parcel_status parcel_progress_parse(const char *text, parcel_progress_kind *out)
   return parcel_fail(PARCEL_INVALID, "unknown progress '%s'; one of: auto, bar, log, none", text);
 }
 
-/* mpirun hands its ranks a pipe for stderr and copies it to its own; a rank it started on its own host is its child,
- * so the terminal is found one process up. */
+/* mpirun hands its ranks a pipe for stderr and copies it to its own; a rank it started on its own host is
+ * its child, so the terminal is found one process up. */
 static bool ends_on_terminal(void)
 {
   char path[64];

@@ -1,8 +1,10 @@
-/* Workers compute and write; the main thread runs the control plane, feeds the sink's communication and shows progress,
- * asleep in between. So a rank answers within milliseconds whatever its kernel does, and only one thread speaks MPI.
+/* Workers compute and write; the main thread runs the control plane, feeds the sink's communication and
+ * shows progress, asleep in between. So a rank answers within milliseconds whatever its kernel does, and
+ * only one thread speaks MPI.
  *
- * Blocks are divided over the ranks as positions are over parts, by parcel_block_span: with as many ranks as the grid
- * has parts, each rank does its own part. A worker reuses one buffer for all its blocks; nothing here grows with n. */
+ * Blocks are divided over the ranks as positions are over parts, by parcel_block_span: with as many ranks
+ * as the grid has parts, each rank does its own part. A worker reuses one buffer for all its blocks;
+ * nothing here grows with n. */
 #include <parcel/sweep.h>
 
 #include <inttypes.h>
@@ -22,7 +24,8 @@ static const double longest_pause_seconds = 2e-3;
 static const double longest_sink_pause_seconds =
     200e-6; /* a sink that communicates is waited for by its workers */
 
-/* One per thread, on cache lines of its own. Written by its worker; `positions` is read by the main thread meanwhile. */
+/* One per thread, on cache lines of its own. Written by its worker; `positions` is read by the main thread
+ * meanwhile. */
 typedef struct worker {
   alignas(CACHE_LINE) _Atomic parcel_index positions;
   parcel_index blocks;

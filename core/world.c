@@ -1,5 +1,6 @@
-/* Agreement is one MPI_Allreduce of "the first failing rank" and, only when there is one, one MPI_Bcast of its status
- * and text. A request to stop ranks behind every real failure: its order is shifted by the number of ranks. */
+/* Agreement is one MPI_Allreduce of "the first failing rank" and, only when there is one, one MPI_Bcast of
+ * its status and text. A request to stop ranks behind every real failure: its order is shifted by the
+ * number of ranks. */
 #include "world_impl.h"
 
 #include <errno.h>

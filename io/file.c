@@ -96,7 +96,8 @@ parcel_status parcel__file_claim(const parcel_file *file, bool replaces)
   return PARCEL_OK;
 }
 
-/* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page instead. */
+/* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page
+ * instead. */
 parcel_status parcel__file_reserve(const parcel_file *file)
 {
   struct stat info;

@@ -1,5 +1,6 @@
 /** @file
- *  A results file as the file system sees it: claimed, given room, written in place, published. No HDF5, no MPI. */
+ *  A results file as the file system sees it: claimed, given room, written in place, published. No
+ *  HDF5, no MPI. */
 #ifndef PARCEL_FILE_IMPL_H
 #define PARCEL_FILE_IMPL_H
 
@@ -17,15 +18,16 @@ typedef struct parcel_file {
 PARCEL_MUST_CHECK parcel_status parcel__file_make(const char *path, parcel_file *out);
 void parcel__file_free(parcel_file *file);
 
-/** Refuses an output that cannot or must not be made: a folder, an existing file or .part that must not be replaced,
- *  a disk with less than `bytes` free.  Errors: EXISTS, IO, SPACE. */
+/** Refuses an output that cannot or must not be made: a folder, an existing file or .part that must not be
+ *  replaced, a disk with less than `bytes` free.  Errors: EXISTS, IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__file_check(const parcel_file *file, bool replaces,
                                                    parcel_index bytes);
 
 /** Creates the .part as a new, empty file; one that is being replaced is unlinked first.  Errors: IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_claim(const parcel_file *file, bool replaces);
 
-/** Reserves blocks of the disk for the whole .part where the file system can do so cheaply.  Errors: SPACE, IO. */
+/** Reserves blocks of the disk for the whole .part where the file system can do so cheaply.  Errors:
+ *  SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_reserve(const parcel_file *file);
 
 /** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors: IO. */

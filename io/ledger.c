@@ -2,7 +2,8 @@
 
 #include <time.h>
 
-/* On x86 the library picks the widest vector unit the CPU has; elsewhere what it was compiled for is what there is. */
+/* On x86 the library picks the widest vector unit the CPU has; elsewhere what it was compiled for is what
+ * there is. */
 #if defined(__x86_64__)
 #include <xxh_x86dispatch.h>
 #else

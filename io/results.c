@@ -1,6 +1,7 @@
-/* Rank 0 makes the file; all ranks learn where its bytes belong; each opens it once, and its workers write where they
- * like: places never overlap, so there is no lock and no gather. A block's entry in the ledger is written after its
- * bytes, by the same thread, so an entry never stands for bytes that were not handed to the system. */
+/* Rank 0 makes the file; all ranks learn where its bytes belong; each opens it once, and its workers write
+ * where they like: places never overlap, so there is no lock and no gather. A block's entry in the ledger
+ * is written after its bytes, by the same thread, so an entry never stands for bytes that were not handed
+ * to the system. */
 #include <parcel/results.h>
 
 #include <inttypes.h>

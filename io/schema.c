@@ -1,10 +1,12 @@
-/* The file is made for readers that know nothing of Parcel. Dimensions follow netCDF-4's conventions (dimension scales
- * without values, creation order tracked, the ledger's type committed), so that ncdump and xarray see names where they
- * would otherwise make up phony dimensions. Superblock and headers stay at the oldest version that can say this: newer
- * ones mark an open file as dirty, which a killed writer would leave behind.
+/* The file is made for readers that know nothing of Parcel. Dimensions follow netCDF-4's conventions
+ * (dimension scales without values, creation order tracked, the ledger's type committed), so that ncdump
+ * and xarray see names where they would otherwise make up phony dimensions. Superblock and headers stay at
+ * the oldest version that can say this: newer ones mark an open file as dirty, which a killed writer would
+ * leave behind.
  *
- * Columns and ledger are contiguous and allocated at creation but never filled: their bytes have an address from then
- * on, and H5Dget_offset tells it. The file is closed before the first result, so nothing of it waits in a cache. */
+ * Columns and ledger are contiguous and allocated at creation but never filled: their bytes have an
+ * address from then on, and H5Dget_offset tells it. The file is closed before the first result, so nothing
+ * of it waits in a cache. */
 #include "schema_impl.h"
 
 #include <hdf5.h>
@@ -202,7 +204,8 @@ static bool add_dataset(const plan *plan, hid_t layout)
   return dataset >= 0;
 }
 
-/* A netCDF dimension: a scale of the right length without values. The caller closes it; negative on failure. */
+/* A netCDF dimension: a scale of the right length without values. The caller closes it; negative on
+ * failure. */
 static hid_t make_dimension(hid_t where, const char *name, parcel_index length, bool grows)
 {
   char mark[96];

@@ -1,6 +1,7 @@
 /** @file
- *  The HDF5 side of a results file: its structure, made once, and the few values that change when it ends. One rank
- *  only, through HDF5's ordinary driver; the process's HDF5 error printing is left as it was. */
+ *  The HDF5 side of a results file: its structure, made once, and the few values that change when it
+ *  ends. One rank only, through HDF5's ordinary driver; the process's HDF5 error printing is left as it
+ *  was. */
 #ifndef PARCEL_SCHEMA_IMPL_H
 #define PARCEL_SCHEMA_IMPL_H
 
@@ -16,7 +17,8 @@ typedef struct parcel_schema {
   const parcel_provenance *provenance;
 } parcel_schema;
 
-/** Lays out an existing, empty file: everything but the results is in it afterwards, and room for those is made.
+/** Lays out an existing, empty file: everything but the results is in it afterwards, and room for those is
+ *  made.
  *
  *  ledger    where its first entry is, in bytes from the file's start
  *  columns   [column_count] where each column's first value is
@@ -27,7 +29,8 @@ PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, const pa
 /** Bytes the file will have, and some more for its structure; INT64_MAX if that is beyond counting. */
 parcel_index parcel__schema_bytes(const parcel_sweep *sweep, parcel_block_grid grid);
 
-/** Writes the status ("complete", "stopped", "failed") and the end time into a file that was laid out.  Errors: HDF5. */
+/** Writes the status ("complete", "stopped", "failed") and the end time into a file that was laid out. 
+ *  Errors: HDF5. */
 PARCEL_MUST_CHECK parcel_status parcel__schema_set_outcome(const char *path, const char *outcome);
 
 #endif

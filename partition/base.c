@@ -44,7 +44,8 @@ const char *parcel_last_error(void)
   return last_error;
 }
 
-/* Formats aside first: an argument may be the previous error itself (a caller that adds its context to it). */
+/* Formats aside first: an argument may be the previous error itself (a caller that adds its context to
+ * it). */
 parcel_status parcel_fail(parcel_status status, const char *format, ...)
 {
   char text[PARCEL_ERROR_SIZE];

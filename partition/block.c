@@ -1,7 +1,7 @@
-/* With q = n / parts and r = n % parts, part k begins at k * q + min(k, r). k * q <= n, and adding min(k, r) stays
- * <= n, so no step of either function can overflow. The first r parts hold q + 1 positions each, r * (q + 1) <= n in
- * all; the owner is found by dividing on the proper side of that point. When q == 0 nothing lies beyond it, so q
- * never divides. */
+/* With q = n / parts and r = n % parts, part k begins at k * q + min(k, r). k * q <= n, and adding min(k,
+ * r) stays <= n, so no step of either function can overflow. The first r parts hold q + 1 positions each,
+ * r * (q + 1) <= n in all; the owner is found by dividing on the proper side of that point. When q == 0
+ * nothing lies beyond it, so q never divides. */
 #include <parcel/block.h>
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* All arithmetic on values is modulo 2^64 (unsigned), where the distance between any two int64 is exact; results are
- * turned back into int64 only after they are known to fit. */
+/* All arithmetic on values is modulo 2^64 (unsigned), where the distance between any two int64 is exact;
+ * results are turned back into int64 only after they are known to fit. */
 #include <parcel/range.h>
 
 #include <inttypes.h>

@@ -9,12 +9,15 @@
 extern "C" {
 #endif
 
-/** Runs the sweep and puts every value in its place in the root's arrays. Collective; otherwise as parcel_sweep_run.
+/** Runs the sweep and puts every value in its place in the root's arrays. Collective; otherwise as
+ *  parcel_sweep_run.
  *
  *  root     the rank that receives, the same on every rank
- *  arrays   on root: [column_count] of range.count x width values each, the caller's; elsewhere not looked at
+ *  arrays   on root: [column_count] of range.count x width values each, the caller's; elsewhere not looked
+ *  at
  *  Memory:  on other ranks nothing beyond the sweep's own buffers: a block is kept until it has been sent.
- *  Errors:  INVALID (root is no rank); MPI; as parcel_sweep_run. On failure the arrays hold some of the blocks. */
+ *  Errors:  INVALID (root is no rank); MPI; as parcel_sweep_run. On failure the arrays hold some of the
+ *  blocks. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_gather(const parcel_world *world,
                                                                const parcel_sweep *sweep, int root,
                                                                void *const arrays[],

@@ -1,5 +1,6 @@
 /** @file
- *  Progress of a sweep: the numbers, and a meter that shows them as a bar on a terminal or as lines in a log. */
+ *  Progress of a sweep: the numbers, and a meter that shows them as a bar on a terminal or as lines
+ *  in a log. */
 #ifndef PARCEL_PROGRESS_H
 #define PARCEL_PROGRESS_H
 

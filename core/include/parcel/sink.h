@@ -1,6 +1,6 @@
 /** @file
- *  A sink: where the blocks of a sweep go. The core owns the interface; io implements it for HDF5, parcel/gather.h for
- *  an array in memory, and a program may bring its own. */
+ *  A sink: where the blocks of a sweep go. The core owns the interface; io implements it for HDF5,
+ *  parcel/gather.h for an array in memory, and a program may bring its own. */
 #ifndef PARCEL_SINK_H
 #define PARCEL_SINK_H
 
@@ -18,21 +18,25 @@ typedef struct parcel_block {
       *columns; /* [columns of the sweep] values of positions.end - positions.begin positions each */
 } parcel_block;
 
-/** A plain value. Callbacks return PARCEL_OK or a failure with its text, which ends the sweep on every rank. */
+/** A plain value. Callbacks return PARCEL_OK or a failure with its text, which ends the sweep on every
+ *  rank. */
 typedef struct parcel_sink {
   void *ctx;
 
   /** The only grid this sink can place, the same on every rank; NULL: any. */
   const parcel_block_grid *grid;
 
-  /** Takes one block, in whole. Called once for each block, by several worker threads at once; must not call MPI. */
+  /** Takes one block, in whole. Called once for each block, by several worker threads at once; must not
+   *  call MPI. */
   parcel_status (*write)(void *ctx, const parcel_block *block);
 
-  /** Lets the sink communicate while the workers compute; called by the main thread every fraction of a millisecond
-   *  until all ranks are done. Must not block on a rank that is computing. NULL: there is nothing to do. */
+  /** Lets the sink communicate while the workers compute; called by the main thread every fraction of a
+   *  millisecond until all ranks are done. Must not block on a rank that is computing. NULL: there is
+   *  nothing to do. */
   parcel_status (*poll)(void *ctx);
 
-  /** Called by the main thread once after the last block of all ranks. Collective. NULL: there is nothing to do.
+  /** Called by the main thread once after the last block of all ranks. Collective. NULL: there is nothing
+   *  to do.
    *  outcome  how the sweep ended, the same on every rank */
   parcel_status (*end)(void *ctx, parcel_status outcome);
 } parcel_sink;

@@ -24,12 +24,14 @@ typedef struct parcel_slice {
   parcel_index position; /* of the first value in the whole range, 0-based */
 } parcel_slice;
 
-/** The user's function: fills columns[c][0 .. count * width) for the slice, all of it, from the slice alone.
+/** The user's function: fills columns[c][0 .. count * width) for the slice, all of it, from the slice
+ *  alone.
  *
  *  columns  [columns of the sweep] each aligned to 64 bytes where the slice is a whole block
- *  Threads: called by several at once, with slices that do not overlap; must not call MPI, HDF5 or the sweep.
- *  Returns PARCEL_OK, or a failure after parcel_fail has said why. It is then called again for parts of the slice, to
- *  find the first index that fails; so the same slice must give the same result. */
+ *  Threads: called by several at once, with slices that do not overlap; must not call MPI, HDF5 or the
+ *  sweep.
+ *  Returns PARCEL_OK, or a failure after parcel_fail has said why. It is then called again for parts of
+ *  the slice, to find the first index that fails; so the same slice must give the same result. */
 typedef parcel_status (*parcel_kernel)(void *ctx, const parcel_slice *slice, void *const columns[]);
 
 /** Kernel x range x columns, and how finely it is cut. Owns nothing; must be the same on every rank. */
@@ -72,11 +74,13 @@ typedef struct parcel_sweep_report {
   double busiest_seconds; /* the same two together, of the busiest worker */
 } parcel_sweep_report;
 
-/** Bytes of all columns that a block aims at where positions abound: it is computed and written out of the L2 cache. */
+/** Bytes of all columns that a block aims at where positions abound: it is computed and written out of the
+ *  L2 cache. */
 #define PARCEL_BLOCK_BYTES (512 * 1024)
 
-/** The grid the sweep is cut into: a part for each rank, blocks of at most sweep->block positions, or chosen so that
- *  each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every rank. Collective.
+/** The grid the sweep is cut into: a part for each rank, blocks of at most sweep->block positions, or
+ *  chosen so that each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every
+ *  rank. Collective.
  *
  *  Errors: INVALID (a sweep without kernel, name or columns); RANGE (more blocks than 64 bits can count). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_grid(const parcel_world *world,
@@ -87,14 +91,16 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_grid(const parcel_world 
  *
  *      for each block b of the grid:  kernel(ctx, slice of b, columns);  sink.write(columns of b);
  *
- *  with the blocks divided over the ranks and, within a rank, over its threads. Collective over the world. Between its
- *  first and last block ranks exchange messages only. The first failure (of a kernel, of a sink) stops the run within
- *  one block on every rank; every rank then returns that failure, with a text that names rank, index and cause.
+ *  with the blocks divided over the ranks and, within a rank, over its threads. Collective over the world.
+ *  Between its first and last block ranks exchange messages only. The first failure (of a kernel, of a
+ *  sink) stops the run within one block on every rank; every rank then returns that failure, with a text
+ *  that names rank, index and cause.
  *
  *  options  NULL for the defaults
  *  report   NULL if nobody asks; filled on every rank when the sweep was complete
  *  Memory:  threads x the bytes of the largest block, per rank.
- *  Errors:  INVALID, RANGE as parcel_sweep_grid; KERNEL; STOPPED; MEMORY; SYSTEM (threads); what the sink returns. */
+ *  Errors:  INVALID, RANGE as parcel_sweep_grid; KERNEL; STOPPED; MEMORY; SYSTEM (threads); what the sink
+ *  returns. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_run(const parcel_world *world,
                                                             const parcel_sweep *sweep, parcel_sink sink,
                                                             const parcel_sweep_options *options,

@@ -1,5 +1,6 @@
 /** @file
- *  The world: the ranks that work together, the CPUs each may use, and how they agree on success or failure. */
+ *  The world: the ranks that work together, the CPUs each may use, and how they agree on success or
+ *  failure. */
 #ifndef PARCEL_WORLD_H
 #define PARCEL_WORLD_H
 
@@ -18,23 +19,26 @@ typedef struct parcel_world parcel_world;
 
 /** Opens a world over the ranks of comm. Collective over comm.
  *
- *  Initialises MPI (MPI_THREAD_FUNNELED) if nobody has; comm may then be a predefined communicator. An MPI that is
- *  initialised already is adopted and left running; at MPI_THREAD_SINGLE a rank may have one thread only.
+ *  Initialises MPI (MPI_THREAD_FUNNELED) if nobody has; comm may then be a predefined communicator. An MPI
+ *  that is initialised already is adopted and left running; at MPI_THREAD_SINGLE a rank may have one
+ *  thread only.
  *  Owns: *out is the caller's, for parcel_world_close. comm is duplicated, its error handler left alone.
- *  Errors: INVALID (MPI is finalized, or this is not its main thread); MPI; MEMORY. The same on every rank. */
+ *  Errors: INVALID (MPI is finalized, or this is not its main thread); MPI; MEMORY. The same on every
+ *  rank. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out);
 
-/** Ends a program's use of the world: rank 0 reports a failure as one line `PROGRAM: text` on stderr, everything that
- *  parcel_world_open made is released, and MPI is finalized if it was initialised there. Collective.
+/** Ends a program's use of the world: rank 0 reports a failure as one line `PROGRAM: text` on stderr,
+ *  everything that parcel_world_open made is released, and MPI is finalized if it was initialised there.
+ *  Collective.
  *
  *  status   how the work ended, the same on every rank; the text is parcel_last_error()
- *  Returns the exit code for main: that of the status on rank 0, and 0 elsewhere, so that the launcher hears one
- *  voice. *world becomes NULL. With *world NULL already (it never opened) any rank may speak. */
+ *  Returns the exit code for main: that of the status on rank 0, and 0 elsewhere, so that the launcher
+ *  hears one voice. *world becomes NULL. With *world NULL already (it never opened) any rank may speak. */
 PARCEL_API int parcel_world_close(parcel_world **world, parcel_status status);
 
-/** Every rank brings its own status; all return the same: OK if all are, else that of the first failing rank, whose
- *  text then is everyone's parcel_last_error(), with the rank's name before it. A rank that was only asked to stop
- *  (STOPPED) counts as first where no rank failed otherwise. Collective. */
+/** Every rank brings its own status; all return the same: OK if all are, else that of the first failing
+ *  rank, whose text then is everyone's parcel_last_error(), with the rank's name before it. A rank that
+ *  was only asked to stop (STOPPED) counts as first where no rank failed otherwise. Collective. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_agree(const parcel_world *world,
                                                               parcel_status status);
 
@@ -48,23 +52,28 @@ PARCEL_API void parcel_world_warn(const parcel_world *world, const char *format,
 /** No warnings from now on, or warnings again. */
 PARCEL_API void parcel_world_set_quiet(parcel_world *world, bool is_quiet);
 
-/** Warns, once and with the launch line to use, if any rank would run more threads than it has CPUs. Collective. */
+/** Warns, once and with the launch line to use, if any rank would run more threads than it has CPUs.
+ *  Collective. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_check_threads(const parcel_world *world, int threads);
 
 /** The world's own communicator, with MPI_ERRORS_RETURN. Owns: the world. Yours to use between sweeps. */
 PARCEL_API MPI_Comm parcel_world_comm(const parcel_world *world);
 
-PARCEL_API int parcel_world_rank(const parcel_world *world); /* in [0, size); any thread */
-PARCEL_API int parcel_world_size(const parcel_world *world); /* ranks; any thread */
-PARCEL_API int parcel_world_node_rank(
-    const parcel_world *world); /* in [0, node_size): among ranks of this host */
-PARCEL_API int parcel_world_node_size(const parcel_world *world); /* ranks on this host */
+/** This rank, in [0, size), and how many there are. Any thread. */
+PARCEL_API int parcel_world_rank(const parcel_world *world);
+PARCEL_API int parcel_world_size(const parcel_world *world);
 
-/** CPUs this rank may keep busy, at least 1: its affinity mask, cgroup quota and SLURM_CPUS_PER_TASK, whichever is
- *  least, with what is shared divided fairly among the ranks of this host that share it. Any thread. */
+/** This rank's place among the ranks of its host, in [0, node_size), and how many those are. Any thread. */
+PARCEL_API int parcel_world_node_rank(const parcel_world *world);
+PARCEL_API int parcel_world_node_size(const parcel_world *world);
+
+/** CPUs this rank may keep busy, at least 1: its affinity mask, cgroup quota and SLURM_CPUS_PER_TASK,
+ *  whichever is least, with what is shared divided fairly among the ranks of this host that share it. Any
+ *  thread. */
 PARCEL_API int parcel_world_cpus(const parcel_world *world);
 
-/** parcel_status from what an MPI function returned; the text names what was being done and MPI's own reason. */
+/** parcel_status from what an MPI function returned; the text names what was being done and MPI's own
+ *  reason. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_mpi_check(int code, const char *doing);
 
 #ifdef __cplusplus

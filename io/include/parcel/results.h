@@ -3,8 +3,10 @@
  *
  *  Layout, for a sweep over n positions (readable by h5py, ncdump, xarray and h5dump without a plugin):
  *
- *      /                   attributes title, history, source, Conventions, parcel_format, status, first, step
- *      /index              the dimension: n entries, no values stored; position p stands for first + p * step
+ *      /                   attributes title, history, source, Conventions, parcel_format, status, first,
+ *      step
+ *      /index              the dimension: n entries, no values stored; position p stands for first + p *
+ *      step
  *      /COLUMN             one dataset per column, (n) or (n, width); attributes units, long_name
  *      /width_K            the second dimension of columns of width K
  *      /parcel             attributes positions, parts, blocks_per_part: the block grid
@@ -13,9 +15,9 @@
  *      /parcel/failures    index, code, message of each failed index, along the dimension failure
  *      /parcel/provenance  command_line, range, kernel, versions, hosts, ..., each a string
  *
- *  A ledger entry's checksum is XXH3-64 over the block's bytes in the first column (seed 0), then, with that as the
- *  seed, over those in the second, and so on in the order of creation; its time is seconds since 1970 (UTC); its state
- *  0 (missing) or 1 (the block's bytes were written before the entry). */
+ *  A ledger entry's checksum is XXH3-64 over the block's bytes in the first column (seed 0), then, with
+ *  that as the seed, over those in the second, and so on in the order of creation; its time is seconds
+ *  since 1970 (UTC); its state 0 (missing) or 1 (the block's bytes were written before the entry). */
 #ifndef PARCEL_RESULTS_H
 #define PARCEL_RESULTS_H
 
@@ -43,8 +45,9 @@ typedef struct parcel_results_options {
  *  world, sweep   outlive the results
  *  options        NULL for the defaults
  *  Owns: *out is the caller's, for parcel_results_close.
- *  Errors: EXISTS (PATH or PATH.part, unless options.replaces); IO (no such folder, no permission, PATH is a folder);
- *  SPACE (the disk cannot hold the file); HDF5; as parcel_sweep_grid. The same on every rank, and nothing is left. */
+ *  Errors: EXISTS (PATH or PATH.part, unless options.replaces); IO (no such folder, no permission, PATH is
+ *  a folder); SPACE (the disk cannot hold the file); HDF5; as parcel_sweep_grid. The same on every rank,
+ *  and nothing is left. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_results_create(const parcel_world *world,
                                                                  const parcel_sweep *sweep, const char *path,
                                                                  const parcel_results_options *options,
@@ -53,12 +56,13 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_results_create(const parcel_wo
 /** Where parcel_sweep_run puts the blocks. Valid until parcel_results_close. */
 PARCEL_API parcel_sink parcel_results_sink(parcel_results *results);
 
-/** Ends the file. Collective. With outcome PARCEL_OK: checks that every block is in the ledger, brings all bytes to the
- *  disk, marks the file complete and renames PATH.part to PATH. Otherwise PATH.part stays, marked stopped or failed; it
- *  is removed if a failure left no finished block in it.
+/** Ends the file. Collective. With outcome PARCEL_OK: checks that every block is in the ledger, brings all
+ *  bytes to the disk, marks the file complete and renames PATH.part to PATH. Otherwise PATH.part stays,
+ *  marked stopped or failed; it is removed if a failure left no finished block in it.
  *
  *  outcome   how the work ended, the same on every rank; with *results NULL it is only returned
- *  Returns outcome if that is a failure (its text is kept), else how the closing went. *results becomes NULL. */
+ *  Returns outcome if that is a failure (its text is kept), else how the closing went. *results becomes
+ *  NULL. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_results_close(parcel_results **results,
                                                                 parcel_status outcome);
 

@@ -64,13 +64,15 @@ PARCEL_API const char *parcel_status_text(parcel_status status);
 /** The exit code a program that ends with this status owes its caller: 0, 1, 2 or 75. */
 PARCEL_API int parcel_status_exit_code(parcel_status status);
 
-/** The calling thread's last failure in words: what was tried, on what, why it failed, what to do. "" if none.
+/** The calling thread's last failure in words: what was tried, on what, why it failed, what to do. "" if
+ *  none.
  *
  *  Owns: the library; valid until the same thread's next failure. */
 PARCEL_API const char *parcel_last_error(void);
 
-/** Records the calling thread's failure in words and returns `status`, so that a kernel or a sink can write
- *  `return parcel_fail(PARCEL_KERNEL, "no root above %g", x);`. Texts beyond PARCEL_ERROR_SIZE - 1 bytes are cut. */
+/** Records the calling thread's failure in words and returns `status`, so that a kernel or a sink can
+ *  write `return parcel_fail(PARCEL_KERNEL, "no root above %g", x);`. Texts beyond PARCEL_ERROR_SIZE - 1
+ *  bytes are cut. */
 PARCEL_API parcel_status parcel_fail(parcel_status status, const char *format, ...) PARCEL_PRINTF(2, 3);
 
 /** Room for the longest recorded failure and its closing zero, in bytes. */

@@ -2,8 +2,9 @@
  *  Equal parts in closed form, one level (parts) and two (blocks within parts).
  *
  *  n positions over `parts` parts: part k holds q = n / parts positions, the first r = n % parts one more.
- *  This is the rule of numpy.array_split and of PETSc's PetscSplitOwnership. Any caller may ask about any part;
- *  nothing is allocated, nothing overflows for any n in [0, INT64_MAX]; every function is pure and thread-safe. */
+ *  This is the rule of numpy.array_split and of PETSc's PetscSplitOwnership. Any caller may ask about any
+ *  part; nothing is allocated, nothing overflows for any n in [0, INT64_MAX]; every function is pure and
+ *  thread-safe. */
 #ifndef PARCEL_BLOCK_H
 #define PARCEL_BLOCK_H
 
@@ -21,7 +22,8 @@ PARCEL_API parcel_span parcel_block_span(parcel_index n, parcel_index parts, par
 /** The part that holds a position, the exact inverse of parcel_block_span; -1 outside [0, n). O(1). */
 PARCEL_API parcel_index parcel_block_owner(parcel_index n, parcel_index parts, parcel_index position);
 
-/** The block grid: [0, positions) cut into equal parts, each part into equally many blocks, by the same rule twice.
+/** The block grid: [0, positions) cut into equal parts, each part into equally many blocks, by the same
+ *  rule twice.
  *
  *  Block b lies in part b / blocks_per_part. A plain value: its three numbers name every block. */
 typedef struct parcel_block_grid {

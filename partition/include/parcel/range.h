@@ -1,5 +1,6 @@
 /** @file
- *  The values to compute on: an arithmetic progression over int64, as people write it and as code walks it. */
+ *  The values to compute on: an arithmetic progression over int64, as people write it and as code
+ *  walks it. */
 #ifndef PARCEL_RANGE_H
 #define PARCEL_RANGE_H
 
@@ -27,7 +28,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_range_make(parcel_index first,
 /** Reads FIRST..LAST[..STEP]: "1..1_000_000", "-5..5", "10..1..-4". The step is 1 if left out.
  *
  *  Numbers are decimal, with an optional '-' and single '_' between digits; nothing else, no spaces.
- *  Errors: INVALID (the text names the character at fault, counted from 1) or RANGE, as in parcel_range_make. */
+ *  Errors: INVALID (the text names the character at fault, counted from 1) or RANGE, as in
+ *  parcel_range_make. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_range_parse(const char *text, parcel_range *out);
 
 /** Reads one whole number in the same notation, as options do: "1_000_000".  Errors: INVALID, RANGE. */

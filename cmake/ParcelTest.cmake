@@ -1,0 +1,50 @@
+# How a test is registered. Every test has a timeout: a hang is the main way to fail.
+
+# What every test's environment needs to run MPI here: as root, with more ranks than cores, and without looking for
+# network hardware that a test never uses.
+set(PARCEL_TEST_ENVIRONMENT
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_pml=ob1
+    OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_vader_single_copy_mechanism=none
+    LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/lsan.supp:print_suppressions=0
+    TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/tsan.supp:halt_on_error=1)
+
+function(parcel_register_test name labels timeout)
+  add_test(NAME ${name} COMMAND ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout} SKIP_RETURN_CODE 77
+                                          ENVIRONMENT "${PARCEL_TEST_ENVIRONMENT}")
+endfunction()
+
+# parcel_add_test(NAME sweep SOURCES test_sweep.c RANKS 1 2 3 8 LABELS mpi TIMEOUT 60)
+# A cmocka program, run as it is, or by mpirun once for each number of ranks (tests sweep.1, sweep.2, ...). SOURCES may
+# name sources of the library itself, for tests of what is internal to it.
+function(parcel_add_test)
+  cmake_parse_arguments(arg "" "NAME;TIMEOUT" "SOURCES;RANKS;LABELS" ${ARGN})
+  set(target test_${arg_NAME})
+  add_executable(${target} ${arg_SOURCES})
+  parcel_compile_options(${target})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/io)
+  target_link_libraries(${target} PRIVATE Parcel::io PkgConfig::CMOCKA PkgConfig::HWLOC PkgConfig::LIBXXHASH
+                                          Threads::Threads)
+  if(NOT arg_RANKS)
+    parcel_register_test(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT} $<TARGET_FILE:${target}>)
+  endif()
+  foreach(ranks IN LISTS arg_RANKS)
+    parcel_register_test(${arg_NAME}.${ranks} "${arg_LABELS}" ${arg_TIMEOUT}
+                         ${MPIEXEC_EXECUTABLE} -n ${ranks} $<TARGET_FILE:${target}>)
+  endforeach()
+endfunction()
+
+# parcel_add_script(NAME squares SCRIPT test_squares.py LABELS app TIMEOUT 300)
+# A Python (unittest) or shell script. It finds in its environment PARCEL_BUILD (the build folder), PARCEL_SOURCE (the
+# checkout), PARSQUARES and MPIRUN; exit code 77 means skipped, with the reason on its output.
+function(parcel_add_script)
+  cmake_parse_arguments(arg "" "NAME;SCRIPT;TIMEOUT" "LABELS" ${ARGN})
+  set(interpreter bash)
+  if(arg_SCRIPT MATCHES "\\.py$")
+    set(interpreter /usr/bin/python3) # Debian's, which sees Debian's h5py and numpy
+  endif()
+  parcel_register_test(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT} ${interpreter}
+                       ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT})
+  set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT PARCEL_BUILD=${PROJECT_BINARY_DIR}
+               PARCEL_SOURCE=${PROJECT_SOURCE_DIR} PARSQUARES=$<TARGET_FILE:parsquares> MPIRUN=${MPIEXEC_EXECUTABLE})
+endfunction()
