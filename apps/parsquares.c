@@ -199,7 +199,7 @@ static void print_report(const arguments *arguments, const parcel_world *world,
     return;
   printf("%s: %" PRId64 " positions, %d ranks x %g threads\n", arguments->output, report->positions,
          parcel_world_size(world), workers / parcel_world_size(world));
-  printf("elapsed %.3f s; per thread: compute %.3f s, write %.3f s\n", report->elapsed_seconds,
+  printf("elapsed %.4f s; per thread: compute %.4f s, write %.4f s\n", report->elapsed_seconds,
          report->compute_seconds / workers, report->write_seconds / workers);
   for (int c = 0; c < arguments->powers.count; ++c)
     printf("sum of %s: %s, as the closed form says\n", arguments->powers.names[c],
@@ -212,8 +212,8 @@ static void print_report(const arguments *arguments, const parcel_world *world,
 static parcel_status run(const parcel_world *world, arguments *arguments)
 {
   parcel_results *results = NULL;
-  parcel_sweep_report report;
-  powers_sum sums[POWERS_MOST];
+  parcel_sweep_report report = {0};
+  powers_sum sums[POWERS_MOST] = {0};
   parcel_meter meter = parcel_meter_make(arguments->is_quiet ? PARCEL_PROGRESS_NONE : arguments->progress);
   const parcel_sweep sweep = {.name = "powers",
                               .range = arguments->range,

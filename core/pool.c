@@ -96,7 +96,10 @@ static void *run_seat(void *argument)
   const seat *own = argument;
   parcel_pool *pool = own->pool;
   uint64_t seen = 0;
+  char name[16]; /* all that Linux keeps */
 
+  snprintf(name, sizeof name, "parcel-%u", (unsigned)own->worker % 100000000);
+  pthread_setname_np(pthread_self(), name);
   pthread_mutex_lock(&pool->mutex);
   for (;;) {
     while (!pool->is_ending && (pool->generation == seen || pool->generation % 2 == 0))
@@ -122,21 +125,18 @@ static parcel_status start_thread(parcel_pool *pool, int worker)
   seat *own = &pool->seats[worker];
   sigset_t all;
   sigset_t before;
-  char name[16];
 
   *own = (seat){.pool = pool, .worker = worker};
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const int error = pthread_create(&own->thread, NULL, run_seat, own);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error)
-    return parcel_fail(PARCEL_SYSTEM,
-                       "thread %d of %d did not start: %s; ask for fewer threads or raise the limit",
-                       worker + 1, pool->threads, strerror(error));
-  own->has_thread = true;
-  snprintf(name, sizeof name, "parcel-%u", (unsigned)worker % 100000000);
-  pthread_setname_np(own->thread, name);
-  return PARCEL_OK;
+  own->has_thread = error == 0;
+  if (own->has_thread)
+    return PARCEL_OK;
+  errno = error;
+  return parcel_fail(PARCEL_SYSTEM, "thread %d of %d did not start: %m; ask for fewer or raise the limit",
+                     worker + 1, pool->threads);
 }
 
 static parcel_status init_pool(parcel_pool *pool)

@@ -1,8 +1,6 @@
 #include <parcel/signals.h>
 
-#include <errno.h>
 #include <stddef.h>
-#include <string.h>
 
 static volatile sig_atomic_t caught;
 
@@ -18,7 +16,7 @@ const volatile sig_atomic_t *parcel_signals_catch(void)
   sigemptyset(&action.sa_mask);
   for (size_t s = 0; s < sizeof stopping / sizeof *stopping; ++s)
     if (sigaction(stopping[s], &action, NULL) != 0) {
-      parcel_fail(PARCEL_SYSTEM, "sigaction for signal %d: %s", stopping[s], strerror(errno));
+      parcel_fail(PARCEL_SYSTEM, "sigaction for signal %d: %m", stopping[s]);
       return NULL;
     }
   return &caught;

@@ -19,10 +19,13 @@
 enum { CACHE_LINE = 64, BLOCKS_PER_WORKER = 8 };
 
 static const double show_every_seconds = 0.1;
+
+/* The main thread's sleep between two looks at the world, a hundredth of the time it has run already: the
+ * several steps in which a sweep ends then cost a short run little, and a long run wakes up rarely. */
+static const double pause_fraction = 0.01;
 static const double shortest_pause_seconds = 20e-6;
 static const double longest_pause_seconds = 2e-3;
-static const double longest_sink_pause_seconds =
-    200e-6; /* a sink that communicates is waited for by its workers */
+static const double longest_sink_pause_seconds = 200e-6; /* its workers wait for a sink that communicates */
 
 /* One per thread, on cache lines of its own. Written by its worker; `positions` is read by the main thread
  * meanwhile. */
@@ -256,6 +259,13 @@ static void show_progress(run *run, bool is_over)
   run->options->show(run->options->show_ctx, &progress);
 }
 
+static double choose_pause(const run *run)
+{
+  const double longest = run->sink.poll ? longest_sink_pause_seconds : longest_pause_seconds;
+  const double pause = pause_fraction * (seconds() - run->started);
+  return pause < shortest_pause_seconds ? shortest_pause_seconds : pause < longest ? pause : longest;
+}
+
 static void sleep_for(double pause)
 {
   const struct timespec time = {.tv_nsec = (long)(pause * 1e9)};
@@ -270,8 +280,6 @@ static bool should_stop(const run *run)
 /* From the first block to the moment when every rank is done or has stopped. Returns how this rank fared. */
 static parcel_status supervise(run *run)
 {
-  const double longest = run->sink.poll ? longest_sink_pause_seconds : longest_pause_seconds;
-  double pause = shortest_pause_seconds;
   parcel_status poll_status = PARCEL_OK;
   parcel_status status = parcel_pool_start(run->pool, run->blocks, 1, run_blocks, run);
   bool is_over = status != PARCEL_OK;
@@ -286,13 +294,10 @@ static parcel_status supervise(run *run)
     if (run->sink.poll && !poll_status)
       poll_status = run->sink.poll(run->sink.ctx);
     show_progress(run, false);
-    if (is_over) {
-      sleep_for(pause);
-    } else if ((is_over = parcel_pool_wait(run->pool, pause))) {
+    if (is_over)
+      sleep_for(choose_pause(run));
+    else if ((is_over = parcel_pool_wait(run->pool, choose_pause(run))))
       status = parcel_pool_finish(run->pool);
-      pause = shortest_pause_seconds;
-    }
-    pause = 2 * pause < longest ? 2 * pause : longest;
   }
   show_progress(run, true);
   return status ? status : poll_status;
@@ -323,7 +328,7 @@ static parcel_status report_run(const run *run, double elapsed, parcel_sweep_rep
     times[1] += own->write_seconds;
     longest[1] = busy > longest[1] ? busy : longest[1];
   }
-  const MPI_Comm comm = parcel_world_comm(run->world);
+  MPI_Comm comm = parcel_world_comm(run->world);
   parcel_status status = PARCEL_OK;
   if ((status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, counts, 3, MPI_INT64_T, MPI_SUM, comm),
                                  "MPI_Allreduce")) ||

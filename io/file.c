@@ -14,10 +14,11 @@
 /* Linux moves at most 2^31 - 4096 bytes in one call. */
 static const parcel_index most_bytes_per_call = (parcel_index)1 << 30;
 
+/* %m is the text of errno, from any thread; strerror is not made for that. */
 static parcel_status fail_errno(const char *doing, const char *path)
 {
   const bool is_full = errno == ENOSPC || errno == EDQUOT;
-  return parcel_fail(is_full ? PARCEL_SPACE : PARCEL_IO, "cannot %s '%s': %s", doing, path, strerror(errno));
+  return parcel_fail(is_full ? PARCEL_SPACE : PARCEL_IO, "cannot %s '%s': %m", doing, path);
 }
 
 parcel_status parcel__file_make(const char *path, parcel_file *out)

@@ -9,8 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 char *parcel__time_text(char text[PARCEL_TIME_SIZE])
 {
   const time_t now = time(NULL);

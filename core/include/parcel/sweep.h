@@ -67,8 +67,7 @@ typedef struct parcel_sweep_report {
   parcel_index positions; /* computed and written */
   parcel_index blocks;    /* computed and written */
   parcel_index workers;   /* threads of all ranks */
-  double
-      elapsed_seconds; /* wall time of the longest rank, from its first block to its knowing that all are done */
+  double elapsed_seconds; /* of the longest rank, from its first block to its knowing that all are done */
   double compute_seconds; /* inside the kernel, summed over all workers */
   double write_seconds;   /* inside the sink, summed over all workers */
   double busiest_seconds; /* the same two together, of the busiest worker */
@@ -76,7 +75,7 @@ typedef struct parcel_sweep_report {
 
 /** Bytes of all columns that a block aims at where positions abound: it is computed and written out of the
  *  L2 cache. */
-#define PARCEL_BLOCK_BYTES (512 * 1024)
+#define PARCEL_BLOCK_BYTES ((parcel_index)512 * 1024)
 
 /** The grid the sweep is cut into: a part for each rank, blocks of at most sweep->block positions, or
  *  chosen so that each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every
