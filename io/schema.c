@@ -27,7 +27,6 @@ enum {
   MESSAGE_SIZE = 256,       /* of a failure */
   FAILURES_PER_CHUNK = 64,  /* 17 kB */
   LONGEST_ATTRIBUTE = 4096, /* HDF5 allows 64 KiB for all attributes of an object in its header */
-  SHORTEST_TEXT = 2,        /* netCDF takes a text of one byte for a char */
   PAGE = 4096,
   STRUCTURE_BYTES = 1 << 16, /* more than headers, provenance and attributes take */
 };
@@ -77,7 +76,7 @@ static hid_t text_type(size_t size)
 {
   const hid_t type = H5Tcopy(H5T_C_S1);
   if (type >= 0) {
-    H5Tset_size(type, size > SHORTEST_TEXT ? size : SHORTEST_TEXT);
+    H5Tset_size(type, size > 0 ? size : 1);
     H5Tset_strpad(type, H5T_STR_NULLPAD);
     H5Tset_cset(type, H5T_CSET_UTF8);
   }
@@ -112,17 +111,15 @@ static bool add_integer_attribute(hid_t object, const char *name, parcel_index v
   return add_attribute(object, name, H5T_STD_I64LE, &value);
 }
 
-/* A scalar dataset: attributes are limited in size, texts here are not. */
+/* A scalar dataset: attributes are limited in size, texts here are not. Its closing zero is kept, since
+ * netCDF takes a text of one byte for a char. */
 static bool add_text(hid_t where, const char *name, const char *text)
 {
-  char padded[SHORTEST_TEXT] = "";
-  const size_t length = strlen(text);
-  const hid_t type = text_type(length);
+  const hid_t type = text_type(strlen(text) + 1);
   const hid_t space = H5Screate(H5S_SCALAR);
   const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   const bool is_made = is_good(dataset, "create the dataset", name);
-  const bool is_written = is_made && is_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                                      length < SHORTEST_TEXT ? strcpy(padded, text) : text),
+  const bool is_written = is_made && is_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text),
                                              "write the dataset", name);
   if (is_made)
     H5Dclose(dataset);
