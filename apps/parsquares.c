@@ -76,6 +76,14 @@ static parcel_status parse_threads(const char *text, int *out)
   return status;
 }
 
+static parcel_status parse_output(const char *text, const char **out)
+{
+  if (*text == '\0')
+    return parcel_fail(PARCEL_INVALID, "--output: the name is empty");
+  *out = text;
+  return PARCEL_OK;
+}
+
 static parcel_status parse_range(arguments *into, const char *text)
 {
   if (into->range_text)
@@ -87,7 +95,7 @@ static parcel_status parse_range(arguments *into, const char *text)
 static parcel_status take_option(arguments *into, int key, char *value, const char *word)
 {
   switch (key) {
-  case 'o': into->output = value; return PARCEL_OK;
+  case 'o': return parse_output(value, &into->output);
   case 'p': return powers_parse(value, &into->powers);
   case 't': return parse_threads(value, &into->threads);
   case 'b': return parse_count("--block", value, INT64_MAX, &into->block);
@@ -99,6 +107,14 @@ static parcel_status take_option(arguments *into, int key, char *value, const ch
   case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
   default: return parse_range(into, word); /* a digit: the word is a negative number */
   }
+}
+
+static const char *name_of(int key)
+{
+  const struct argp_option *option = options;
+  while (option->key != key)
+    ++option;
+  return option->name;
 }
 
 /* An argp_parser_t. What it refuses is in parcel_last_error(). */
@@ -115,7 +131,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
   const bool is_option = key < '0' || key > '9';
   if (is_option && into->is_given[key]) {
-    parcel_fail(PARCEL_INVALID, "an option was given twice: '%s'", state->argv[state->next - 1]);
+    parcel_fail(PARCEL_INVALID, "--%s was given twice", name_of(key));
     return EINVAL;
   }
   into->is_given[key] = true;
@@ -145,6 +161,7 @@ static parcel_status parse(int argc, char **argv, bool speaks, arguments *out)
 {
   const unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (speaks ? 0 : ARGP_NO_ERRS);
   *out = (arguments){.output = "squares.h5", .range = {.first = 1, .step = 1, .count = 1000000}};
+  argv[0] = program_invocation_short_name; /* getopt's messages begin like ours */
   parcel_status status = powers_parse("2", &out->powers);
   parcel_fail(PARCEL_OK, "%s", "");
   if (!status && argp_parse(&parser, argc, argv, flags, NULL, out))
@@ -184,7 +201,7 @@ static parcel_status check_sums(const arguments *arguments, const powers_sum sum
     const powers_sum closed = powers_closed_form(arguments->range, arguments->powers.exponents[c]);
     if (sums[c] != closed)
       return parcel_fail(PARCEL_KERNEL, "the sum of %s is %s, but must be %s: this machine computes wrongly",
-                         arguments->powers.names[c], powers_sum_format(sums[c], computed),
+                         arguments->powers.columns[c].name, powers_sum_format(sums[c], computed),
                          powers_sum_format(closed, expected));
   }
   return PARCEL_OK;
@@ -195,14 +212,12 @@ static void print_report(const arguments *arguments, const parcel_world *world,
 {
   char text[POWERS_SUM_TEXT_SIZE];
   const double workers = (double)report->workers;
-  if (arguments->is_quiet || parcel_world_rank(world) != 0)
-    return;
   printf("%s: %" PRId64 " positions, %d ranks x %g threads\n", arguments->output, report->positions,
          parcel_world_size(world), workers / parcel_world_size(world));
   printf("elapsed %.4f s; per thread: compute %.4f s, write %.4f s\n", report->elapsed_seconds,
          report->compute_seconds / workers, report->write_seconds / workers);
   for (int c = 0; c < arguments->powers.count; ++c)
-    printf("sum of %s: %s, as the closed form says\n", arguments->powers.names[c],
+    printf("sum of %s: %s, as the closed form says\n", arguments->powers.columns[c].name,
            powers_sum_format(sums[c], text));
   if (arguments->is_verbose)
     printf("%" PRId64 " blocks; %.3g positions/s; busiest thread %.3f s\n", report->blocks,
@@ -232,8 +247,16 @@ static parcel_status run(const parcel_world *world, arguments *arguments)
   if (!status && !(status = add_up_ranks(world, &arguments->powers, sums)))
     status = check_sums(arguments, sums);
   status = parcel_results_close(&results, status);
-  if (!status)
+  if (!status && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(arguments, world, &report, sums);
+  return status;
+}
+
+/* A report that nobody could read is a failure too. */
+static parcel_status flush_output(parcel_status status)
+{
+  if ((fflush(stdout) != 0 || ferror(stdout)) && !status)
+    return parcel_fail(PARCEL_IO, "cannot write to the standard output: %m");
   return status;
 }
 
@@ -258,5 +281,5 @@ int main(int argc, char **argv)
               program_invocation_short_name);
   else if (is_root)
     printf("parsquares (Parcel) %s\n", PARCEL_VERSION);
-  return parcel_world_close(&world, status);
+  return parcel_world_close(&world, flush_output(status));
 }

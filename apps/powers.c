@@ -14,17 +14,10 @@ static bool is_even(int exponent)
 
 /* ---- which powers ---- */
 
-static void name_column(int exponent, char *name, size_t size)
-{
-  static const char *const known[POWERS_MOST + 1] = {[2] = "squares", [3] = "cubes", [4] = "quads"};
-  if (known[exponent])
-    snprintf(name, size, "%s", known[exponent]);
-  else
-    snprintf(name, size, "power_%d", exponent);
-}
-
 static parcel_status add_power(powers *powers, char digit, const char *text)
 {
+  static const char *const names[POWERS_MOST + 1] = {NULL,      "power_1", "squares", "cubes",   "quads",
+                                                     "power_5", "power_6", "power_7", "power_8", "power_9"};
   const int exponent = digit - '0';
   if (exponent < 1 || exponent > POWERS_MOST)
     return parcel_fail(PARCEL_INVALID, "powers '%s': expected numbers from 1 to %d with commas between", text,
@@ -34,24 +27,21 @@ static parcel_status add_power(powers *powers, char digit, const char *text)
       return parcel_fail(PARCEL_INVALID, "powers '%s': %d appears twice", text, exponent);
   const int c = powers->count++;
   powers->exponents[c] = exponent;
-  name_column(exponent, powers->names[c], sizeof powers->names[c]);
   powers->columns[c] = (parcel_column){
-      .name = powers->names[c], .type = is_even(exponent) ? PARCEL_UINT64 : PARCEL_INT64, .units = "1"};
+      .name = names[exponent], .type = is_even(exponent) ? PARCEL_UINT64 : PARCEL_INT64, .units = "1"};
   return PARCEL_OK;
 }
 
 parcel_status powers_parse(const char *text, powers *out)
 {
-  *out = (powers){.count = 0};
-  for (const char *at = text;; at += 2) {
-    const parcel_status status = add_power(out, *at, text);
-    if (status)
-      return status;
-    if (at[1] == '\0')
-      return PARCEL_OK;
-    if (at[1] != ',')
-      return add_power(out, '\0', text);
-  }
+  powers parsed = {.count = 0};
+  const char *at = text;
+  parcel_status status = add_power(&parsed, *at, text);
+  for (++at; !status && *at != '\0'; at += 2)
+    status = add_power(&parsed, *at == ',' ? at[1] : '\0', text);
+  if (!status)
+    *out = parsed;
+  return status;
 }
 
 /* ---- what fits ---- */
@@ -113,7 +103,7 @@ parcel_status powers_check(const powers *powers, parcel_range range)
   if (first == range.count)
     return PARCEL_OK;
   return parcel_fail(PARCEL_RANGE, "%s: index %" PRId64 " to the power %d does not fit 64 bits (%s)",
-                     powers->names[culprit], parcel_range_at(range, first), powers->exponents[culprit],
+                     powers->columns[culprit].name, parcel_range_at(range, first), powers->exponents[culprit],
                      is_even(powers->exponents[culprit]) ? "uint64" : "int64");
 }
 

@@ -13,12 +13,10 @@ enum { POWERS_MOST = 9, POWERS_SUM_TEXT_SIZE = 48 };
 /** 128 bits hold the sum of any column: less than 2^63 values of 64 bits each. */
 __extension__ typedef __int128 powers_sum;
 
-/** Which powers to compute: the context of the kernel. columns[c].name points into names, so it must not
- *  be moved. */
+/** Which powers to compute: the context of the kernel. */
 typedef struct powers {
   int count;
   int exponents[POWERS_MOST];
-  char names[POWERS_MOST][16];
   parcel_column columns[POWERS_MOST]; /* even powers uint64, odd powers int64 */
   struct {
     _Atomic uint64_t low, high;

@@ -1,20 +1,28 @@
 # What Parcel stands on. A missing package ends the configuration with the name of the Debian package to install.
-find_package(PkgConfig REQUIRED)
-find_package(Threads REQUIRED)
-
+# GLOBAL: in a project that has Parcel as a subproject, whoever links a floor needs these targets too.
 function(parcel_missing what packages)
   message(FATAL_ERROR "Parcel needs ${what}, which was not found.\n"
                       "On Debian: apt-get install ${packages}\n"
                       "(or run jobs/local.sh, which installs what is missing)")
 endfunction()
 
-find_package(MPI COMPONENTS C)
+find_package(Threads GLOBAL)
+if(NOT Threads_FOUND)
+  parcel_missing("POSIX threads" "libc6-dev")
+endif()
+
+find_package(PkgConfig)
+if(NOT PkgConfig_FOUND)
+  parcel_missing("pkg-config" "pkg-config")
+endif()
+
+find_package(MPI GLOBAL COMPONENTS C)
 if(NOT MPI_C_FOUND)
   parcel_missing("an MPI library for C" "libopenmpi-dev openmpi-bin")
 endif()
 
 set(HDF5_PREFER_PARALLEL ON)
-find_package(HDF5 COMPONENTS C HL)
+find_package(HDF5 GLOBAL COMPONENTS C HL)
 if(NOT HDF5_FOUND OR NOT HDF5_IS_PARALLEL)
   parcel_missing("parallel HDF5 with its high-level library" "libhdf5-openmpi-dev")
 endif()

@@ -3,7 +3,7 @@ function(parcel_compile_options target)
   target_compile_features(${target} PUBLIC c_std_11)
   set_target_properties(${target} PROPERTIES C_STANDARD 17 C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion $<$<C_COMPILER_ID:GNU>:-Wshadow=local> -Wstrict-prototypes -Wmissing-prototypes
                                            $<$<BOOL:${PARCEL_WERROR}>:-Werror>)
   if(PARCEL_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${PARCEL_SANITIZE} -fno-omit-frame-pointer
@@ -22,15 +22,17 @@ function(parcel_add_floor name)
                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON VERSION ${PROJECT_VERSION}
                                              SOVERSION ${PROJECT_VERSION_MAJOR})
+  set_property(TARGET ${target} APPEND PROPERTY INSTALL_RPATH "$ORIGIN")
   install(TARGETS ${target} EXPORT Parcel_${name}
           LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  install(DIRECTORY include/parcel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(DIRECTORY include/parcel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 endfunction()
 
 # A program that is installed and finds the floors beside itself (../lib), wherever the tree is moved.
 function(parcel_add_program name)
+  file(RELATIVE_PATH libdir ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   add_executable(${name} ${ARGN})
   parcel_compile_options(${name})
-  set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  set_property(TARGET ${name} APPEND PROPERTY INSTALL_RPATH "$ORIGIN/${libdir}")
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

@@ -44,7 +44,7 @@ int parcel__cpus_of_quota(const char *quota, const char *period)
   const long long per = strtoll(period, NULL, 10);
   if (allowed <= 0 || per <= 0)
     return INT_MAX;
-  return clamp_to_int((allowed + per - 1) / per);
+  return clamp_to_int((allowed - 1) / per + 1);
 }
 
 static bool read_line(const char *folder, const char *file, char *line, int size)

@@ -40,6 +40,7 @@ typedef struct gather {
   parcel_index offset;
   MPI_Request request;
 
+  pthread_t main; /* that speaks MPI; it computes blocks as well where it is the only thread */
   int64_t blocks; /* sent so far, or on root received */
 } gather;
 
@@ -58,29 +59,6 @@ static void place_block(const gather *gather, const parcel_block *block)
   for (int c = 0; c < gather->sweep->column_count; ++c)
     memcpy(place_of(gather, c, block->positions.begin), block->columns[c],
            (size_t)bytes_of(gather, c, block->positions.end - block->positions.begin));
-}
-
-static parcel_status write_block(void *ctx, const parcel_block *block)
-{
-  gather *gather = ctx;
-  if (block->positions.begin == block->positions.end)
-    return PARCEL_OK;
-  if (gather->is_root) {
-    place_block(gather, block);
-    return PARCEL_OK;
-  }
-  outgoing own = {.block = block};
-  pthread_mutex_lock(&gather->mutex);
-  if (gather->last)
-    gather->last->next = &own;
-  else
-    gather->first = &own;
-  gather->last = &own;
-  while (!own.is_sent && !gather->is_broken)
-    pthread_cond_wait(&gather->sent, &gather->mutex);
-  pthread_mutex_unlock(&gather->mutex);
-  return own.is_sent ? PARCEL_OK
-                     : parcel_fail(PARCEL_MPI, "a block could not be sent to rank %d", gather->root);
 }
 
 /* ---- ranks that send ---- */
@@ -205,6 +183,45 @@ static parcel_status poll_blocks(void *ctx)
   return parcel_mpi_check(code, "gathering blocks");
 }
 
+static void put_in_queue(gather *gather, outgoing *last)
+{
+  pthread_mutex_lock(&gather->mutex);
+  if (gather->last)
+    gather->last->next = last;
+  else
+    gather->first = last;
+  gather->last = last;
+  pthread_mutex_unlock(&gather->mutex);
+}
+
+static void await_sent(gather *gather, const outgoing *own)
+{
+  pthread_mutex_lock(&gather->mutex);
+  while (!own->is_sent && !gather->is_broken)
+    pthread_cond_wait(&gather->sent, &gather->mutex);
+  pthread_mutex_unlock(&gather->mutex);
+}
+
+static parcel_status write_block(void *ctx, const parcel_block *block)
+{
+  gather *gather = ctx;
+  if (block->positions.begin == block->positions.end)
+    return PARCEL_OK;
+  if (gather->is_root) {
+    place_block(gather, block);
+    return PARCEL_OK;
+  }
+  outgoing own = {.block = block};
+  put_in_queue(gather, &own);
+  if (pthread_equal(pthread_self(), gather->main))
+    while (!own.is_sent && poll_blocks(gather) == PARCEL_OK)
+      continue;
+  else
+    await_sent(gather, &own);
+  return own.is_sent ? PARCEL_OK
+                     : parcel_fail(PARCEL_MPI, "a block could not be sent to rank %d", gather->root);
+}
+
 /* Every send is complete by now, but the root may not have looked at the last of them yet. */
 static parcel_status end_gather(void *ctx, parcel_status outcome)
 {
@@ -232,6 +249,7 @@ parcel_status parcel_sweep_gather(const parcel_world *world, const parcel_sweep 
                    .arrays = arrays,
                    .mutex = PTHREAD_MUTEX_INITIALIZER,
                    .sent = PTHREAD_COND_INITIALIZER,
+                   .main = pthread_self(),
                    .request = MPI_REQUEST_NULL};
   const parcel_sink sink = {.ctx = &gather, .write = write_block, .poll = poll_blocks, .end = end_gather};
   const parcel_status status = parcel_sweep_run(world, sweep, sink, options, report);

@@ -187,20 +187,22 @@ static parcel_index choose_grain(parcel_index count, int threads)
   return grain > 0 ? grain : 1;
 }
 
-/* Opens the loop to the workers from first_seat on. */
+/* Opens a loop to the workers from first_seat on. */
 static parcel_status open_loop(parcel_pool *pool, parcel_index count, parcel_index grain, parcel_body body,
                                void *ctx, int first_seat)
 {
-  if (grain == 0)
-    grain = choose_grain(count, pool->threads);
+  parcel_status status = PARCEL_OK;
   pthread_mutex_lock(&pool->mutex);
-  const bool is_busy = pool->generation % 2 == 1;
-  if (!is_busy) {
+  if (pool->generation % 2 == 1)
+    status = parcel_fail(PARCEL_INVALID, "the pool runs a loop already; one caller at a time");
+  else if (first_seat == 0 && !pool->seats[0].has_thread)
+    status = start_thread(pool, 0);
+  if (!status) {
     pool->body = body;
     pool->ctx = ctx;
     pool->count = count;
-    pool->grain = grain;
-    pool->spans = count / grain + (count % grain != 0);
+    pool->grain = grain > 0 ? grain : choose_grain(count, pool->threads);
+    pool->spans = count / pool->grain + (count % pool->grain != 0);
     pool->status = PARCEL_OK;
     pool->first_seat = first_seat;
     pool->pending = pool->threads - first_seat;
@@ -210,8 +212,7 @@ static parcel_status open_loop(parcel_pool *pool, parcel_index count, parcel_ind
     pthread_cond_broadcast(&pool->work);
   }
   pthread_mutex_unlock(&pool->mutex);
-  return is_busy ? parcel_fail(PARCEL_INVALID, "the pool runs a loop already; one caller at a time")
-                 : PARCEL_OK;
+  return status;
 }
 
 static parcel_status check_loop(const parcel_pool *pool, parcel_index count, parcel_index grain)
@@ -253,15 +254,15 @@ parcel_status parcel_pool_for(parcel_pool *pool, parcel_index count, parcel_inde
 parcel_status parcel_pool_start(parcel_pool *pool, parcel_index count, parcel_index grain, parcel_body body,
                                 void *ctx)
 {
-  parcel_status status = check_loop(pool, count, grain);
-  if (!status && !pool->seats[0].has_thread)
-    status = start_thread(pool, 0);
+  const parcel_status status = check_loop(pool, count, grain);
   return status ? status : open_loop(pool, count, grain, body, ctx, 0);
 }
 
 static struct timespec deadline_in(double seconds)
 {
+  const double longest = 1e9;
   struct timespec deadline;
+  seconds = !(seconds > 0) ? 0 : seconds < longest ? seconds : longest;
   clock_gettime(CLOCK_MONOTONIC, &deadline);
   const long nanoseconds = deadline.tv_nsec + (long)((seconds - (double)(time_t)seconds) * 1e9);
   deadline.tv_sec += (time_t)seconds + nanoseconds / 1000000000L;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +67,7 @@ static void format_rate(double per_second, char *text, size_t size)
 
 static void format_time(double seconds, char *text, size_t size)
 {
-  const long long whole = (long long)(seconds + 0.5);
+  const long long whole = seconds < 1e12 ? (long long)(seconds + 0.5) : 1000000000000;
   if (whole >= 3600)
     snprintf(text, size, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
   else
@@ -111,7 +112,7 @@ void parcel_meter_show(void *ctx, const parcel_progress *progress)
   format_rate(per_second, rate, sizeof rate);
   if (progress->done > 0)
     format_time((double)(progress->total - progress->done) / per_second, left, sizeof left);
-  const double fraction = (double)progress->done / (double)progress->total;
+  const double fraction = fmin(1.0, (double)progress->done / (double)progress->total);
   if (meter->kind == PARCEL_PROGRESS_BAR)
     draw_bar(meter, fraction, rate, left);
   else

@@ -10,11 +10,13 @@
 #include <inttypes.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "control_impl.h"
+#include "world_impl.h"
 
 enum { CACHE_LINE = 64, BLOCKS_PER_WORKER = 8 };
 
@@ -277,30 +279,55 @@ static bool should_stop(const run *run)
   return atomic_load(&run->has_failed) || (run->options->stop && *run->options->stop);
 }
 
+/* Begins this rank's blocks, on the pool's threads or, where only the main thread may exist, on none. */
+static parcel_status begin_blocks(run *run)
+{
+  if (parcel__world_is_single(run->world))
+    return PARCEL_OK;
+  return parcel_pool_start(run->pool, run->blocks, 1, run_blocks, run);
+}
+
+/* Lets time pass while this rank's blocks are being done; true once none is left, and then *status says
+ * how they went. The main thread does a block itself where it is the only one. */
+static bool await_blocks(run *run, parcel_status *status)
+{
+  if (!parcel__world_is_single(run->world)) {
+    const bool is_over = parcel_pool_wait(run->pool, choose_pause(run));
+    if (is_over)
+      *status = parcel_pool_finish(run->pool);
+    return is_over;
+  }
+  const parcel_index done = run->workers[0].blocks;
+  if (done < run->blocks)
+    *status = parcel__control_is_stopping(run->control)
+                  ? parcel_fail(PARCEL_STOPPED, "the sweep was stopped")
+                  : run_block(run, &run->workers[0], run->first_block + done);
+  return *status || run->workers[0].blocks == run->blocks;
+}
+
 /* From the first block to the moment when every rank is done or has stopped. Returns how this rank fared. */
 static parcel_status supervise(run *run)
 {
+  char poll_error[PARCEL_ERROR_SIZE] = "";
   parcel_status poll_status = PARCEL_OK;
-  parcel_status status = parcel_pool_start(run->pool, run->blocks, 1, run_blocks, run);
+  parcel_status status = begin_blocks(run);
   bool is_over = status != PARCEL_OK;
 
-  if (status)
-    parcel__control_stop(run->control);
   while (!parcel__control_poll(run->control, positions_done(run), is_over)) {
-    if (should_stop(run) || poll_status)
+    if (should_stop(run) || status || poll_status)
       parcel__control_stop(run->control);
     if (parcel__control_is_stopping(run->control) && !is_over)
       parcel_pool_cancel(run->pool);
-    if (run->sink.poll && !poll_status)
-      poll_status = run->sink.poll(run->sink.ctx);
+    if (run->sink.poll && !poll_status && (poll_status = run->sink.poll(run->sink.ctx)))
+      snprintf(poll_error, sizeof poll_error, "%s", parcel_last_error());
     show_progress(run, false);
     if (is_over)
       sleep_for(choose_pause(run));
-    else if ((is_over = parcel_pool_wait(run->pool, choose_pause(run))))
-      status = parcel_pool_finish(run->pool);
+    else
+      is_over = await_blocks(run, &status);
   }
   show_progress(run, true);
-  return status ? status : poll_status;
+  return poll_status ? parcel_fail(poll_status, "%s", poll_error) : status;
 }
 
 static parcel_status agree_on_outcome(const run *run, parcel_status status)

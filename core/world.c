@@ -223,6 +223,11 @@ void parcel_world_set_quiet(parcel_world *world, bool is_quiet)
   world->is_quiet = is_quiet;
 }
 
+bool parcel__world_is_single(const parcel_world *world)
+{
+  return world->is_single;
+}
+
 /* The line that would give each rank its CPUs: srun's inside a Slurm step, mpirun's elsewhere. */
 static void format_launch_line(const parcel_world *world, int threads, char *line, size_t size)
 {
@@ -233,34 +238,36 @@ static void format_launch_line(const parcel_world *world, int threads, char *lin
     snprintf(line, size, "mpirun --bind-to none -n %d %s ...", world->size, program_invocation_short_name);
 }
 
-parcel_status parcel_world_check_threads(const parcel_world *world, int threads)
+/* What rank `culprit` lacks, in the words of rank 0. */
+static parcel_status warn_of_shortage(const parcel_world *world, int threads, int culprit)
 {
   struct {
-    int excess;
-    int rank;
-  } mine = {threads - world->cpus, world->rank}, worst = {0, 0};
-  char line[256];
-  struct {
+    int threads;
     int cpus;
     char list[PARCEL_CPU_LIST_SIZE];
-  } culprit = {.cpus = world->cpus};
+  } shortage = {.threads = threads, .cpus = world->cpus};
+  char line[256];
+  memcpy(shortage.list, world->mask.list, sizeof shortage.list);
+  const int code = MPI_Bcast(&shortage, (int)sizeof shortage, MPI_BYTE, culprit, world->comm);
+  format_launch_line(world, threads, line, sizeof line);
+  parcel_world_warn(world, "%d threads per rank, but rank %d has %d of CPUs %s; use -t %d or start with: %s",
+                    shortage.threads, culprit, shortage.cpus, shortage.list, shortage.cpus, line);
+  return parcel_mpi_check(code, "MPI_Bcast of a rank's CPUs");
+}
 
-  if (world->is_single && threads > 1)
-    return parcel_fail(
+parcel_status parcel_world_check_threads(const parcel_world *world, int threads)
+{
+  const int mine[2] = {threads - world->cpus, world->rank}; /* an MPI_2INT */
+  int worst[2] = {0, 0};
+  const int code = MPI_Allreduce(mine, worst, 1, MPI_2INT, MPI_MAXLOC, world->comm);
+  parcel_status status = parcel_mpi_check(code, "comparing threads with CPUs");
+  if (!status && worst[0] > 0)
+    status = warn_of_shortage(world, threads, worst[1]);
+  if (!status && world->is_single && threads > 1)
+    status = parcel_fail(
         PARCEL_INVALID,
-        "%d threads need an MPI initialised with MPI_THREAD_FUNNELED; this one allows one thread only",
-        threads);
-  int code = MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, world->comm);
-  if (code == MPI_SUCCESS && worst.excess > 0) {
-    memcpy(culprit.list, world->mask.list, sizeof culprit.list);
-    code = MPI_Bcast(&culprit, (int)sizeof culprit, MPI_BYTE, worst.rank, world->comm);
-    format_launch_line(world, threads, line, sizeof line);
-    if (code == MPI_SUCCESS)
-      parcel_world_warn(
-          world, "%d threads per rank, but rank %d has %d of CPUs %s; use -t %d or start with: %s",
-          worst.excess + culprit.cpus, worst.rank, culprit.cpus, culprit.list, culprit.cpus, line);
-  }
-  return parcel_mpi_check(code, "comparing threads with CPUs");
+        "%d threads need an MPI initialised with MPI_THREAD_FUNNELED; this one allows but one", threads);
+  return status;
 }
 
 MPI_Comm parcel_world_comm(const parcel_world *world)

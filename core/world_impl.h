@@ -5,6 +5,9 @@
 
 #include <parcel/world.h>
 
+/** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
+bool parcel__world_is_single(const parcel_world *world);
+
 /** Message tags on the world's communicator, one per purpose. */
 enum { PARCEL_TAG_CONTROL = 1, PARCEL_TAG_GATHER_HEADER, PARCEL_TAG_GATHER_DATA };
 

@@ -48,6 +48,8 @@ static parcel_status check_name(const char *path, bool replaces, const char *adv
     return errno == ENOENT ? PARCEL_OK : fail_errno("look at", path);
   if (S_ISDIR(info.st_mode))
     return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);
+  if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
+    return parcel_fail(PARCEL_IO, "cannot write '%s': it is no regular file", path);
   return replaces ? PARCEL_OK : parcel_fail(PARCEL_EXISTS, "'%s' exists already; %s", path, advice);
 }
 
@@ -86,19 +88,29 @@ parcel_status parcel__file_check(const parcel_file *file, bool replaces, parcel_
   return status ? status : check_space(file, bytes);
 }
 
-parcel_status parcel__file_claim(const parcel_file *file, bool replaces)
+/* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page
+ * instead. */
+static parcel_status reserve(const parcel_file *file, int fd, parcel_index bytes)
+{
+  if (fallocate(fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+    return PARCEL_OK;
+  return fail_errno("reserve room on the disk for", file->path);
+}
+
+parcel_status parcel__file_claim(const parcel_file *file, bool replaces, parcel_index bytes)
 {
   if (replaces && unlink(file->part) != 0 && errno != ENOENT)
     return fail_errno("replace", file->part);
   const int fd = open(file->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0)
     return fail_errno("create", file->part);
+  const parcel_status status = reserve(file, fd, bytes);
   close(fd);
-  return PARCEL_OK;
+  if (status)
+    unlink(file->part);
+  return status;
 }
 
-/* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page
- * instead. */
 parcel_status parcel__file_reserve(const parcel_file *file)
 {
   struct stat info;
@@ -106,9 +118,7 @@ parcel_status parcel__file_reserve(const parcel_file *file)
   parcel_status status = parcel__file_open(file, &fd);
   if (status)
     return status;
-  if (fstat(fd, &info) != 0 || (info.st_size > 0 && fallocate(fd, 0, 0, info.st_size) != 0 &&
-                                errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
-    status = fail_errno("reserve room on the disk for", file->path);
+  status = fstat(fd, &info) == 0 ? reserve(file, fd, info.st_size) : fail_errno("look at", file->part);
   close(fd);
   return status;
 }

@@ -23,11 +23,14 @@ void parcel__file_free(parcel_file *file);
 PARCEL_MUST_CHECK parcel_status parcel__file_check(const parcel_file *file, bool replaces,
                                                    parcel_index bytes);
 
-/** Creates the .part as a new, empty file; one that is being replaced is unlinked first.  Errors: IO. */
-PARCEL_MUST_CHECK parcel_status parcel__file_claim(const parcel_file *file, bool replaces);
+/** Creates the .part as a new file; one that is being replaced is unlinked first. Its room of `bytes` is
+ *  reserved where the file system can do so cheaply, before HDF5, which is lost when it runs out of room,
+ *  truncates it.
+ *  Errors: SPACE, IO; no file is left then. */
+PARCEL_MUST_CHECK parcel_status parcel__file_claim(const parcel_file *file, bool replaces,
+                                                   parcel_index bytes);
 
-/** Reserves blocks of the disk for the whole .part where the file system can do so cheaply.  Errors:
- *  SPACE, IO. */
+/** Reserves room for the whole .part, as long as it is now, in the same way.  Errors: SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_reserve(const parcel_file *file);
 
 /** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors: IO. */

@@ -62,15 +62,16 @@ static parcel_status make_file(parcel_results *results, const parcel_provenance 
 {
   const parcel_file *file = &results->file;
   char *title = NULL;
-  parcel_status status = PARCEL_OK;
-  if ((status = make_title(results->sweep, options, &title)) ||
-      (status = parcel__file_check(file, results->replaces,
-                                   parcel__schema_bytes(results->sweep, results->grid))) ||
-      (status = parcel__file_claim(file, results->replaces)))
-    goto done;
-  results->has_part = true;
+  parcel_status status = make_title(results->sweep, options, &title);
+  if (status)
+    return status;
   const parcel_schema schema = {
       .sweep = results->sweep, .grid = results->grid, .title = title, .provenance = provenance};
+  const parcel_index bytes = parcel__schema_bytes(&schema);
+  if ((status = parcel__file_check(file, results->replaces, bytes)) ||
+      (status = parcel__file_claim(file, results->replaces, bytes)))
+    goto done;
+  results->has_part = true;
   if (!(status = parcel__schema_create(file->part, &schema, &results->places[0], &results->places[1])))
     status = parcel__file_reserve(file);
 done:

@@ -28,7 +28,8 @@ enum {
   FAILURES_PER_CHUNK = 64,  /* 17 kB */
   LONGEST_ATTRIBUTE = 4096, /* HDF5 allows 64 KiB for all attributes of an object in its header */
   PAGE = 4096,
-  STRUCTURE_BYTES = 1 << 16, /* more than headers, provenance and attributes take */
+  STRUCTURE_BYTES = 1 << 16,   /* more than headers, attributes and short texts take */
+  BYTES_PER_COLUMN = 3 * PAGE, /* its header and attributes, and its alignment */
 };
 
 /* ---- errors ---- */
@@ -442,16 +443,21 @@ parcel_status parcel__schema_create(const char *path, const parcel_schema *schem
   return is_made ? PARCEL_OK : PARCEL_HDF5;
 }
 
-parcel_index parcel__schema_bytes(const parcel_sweep *sweep, parcel_block_grid grid)
+parcel_index parcel__schema_bytes(const parcel_schema *schema)
 {
+  const parcel_sweep *sweep = schema->sweep;
   const parcel_index entry = (parcel_index)sizeof(parcel_ledger_entry);
+  parcel_index structure = STRUCTURE_BYTES;
   parcel_index values = 0;
   parcel_index ledger = 0;
   parcel_index sum = 0;
-  if (__builtin_mul_overflow(grid.positions, parcel_columns_bytes(sweep->columns, sweep->column_count),
-                             &values) ||
-      __builtin_mul_overflow(parcel_block_grid_count(grid), entry, &ledger) ||
-      __builtin_add_overflow(values, ledger, &sum) || __builtin_add_overflow(sum, STRUCTURE_BYTES, &sum))
+  for (int i = 0; i < schema->provenance->count; ++i)
+    structure += (parcel_index)strlen(schema->provenance->items[i].text);
+  structure += (parcel_index)sweep->column_count * BYTES_PER_COLUMN;
+  if (__builtin_mul_overflow(schema->grid.positions,
+                             parcel_columns_bytes(sweep->columns, sweep->column_count), &values) ||
+      __builtin_mul_overflow(parcel_block_grid_count(schema->grid), entry, &ledger) ||
+      __builtin_add_overflow(values, ledger, &sum) || __builtin_add_overflow(sum, structure, &sum))
     return INT64_MAX;
   return sum;
 }

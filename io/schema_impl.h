@@ -27,7 +27,7 @@ PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, const pa
                                                       parcel_index *ledger, parcel_index columns[]);
 
 /** Bytes the file will have, and some more for its structure; INT64_MAX if that is beyond counting. */
-parcel_index parcel__schema_bytes(const parcel_sweep *sweep, parcel_block_grid grid);
+parcel_index parcel__schema_bytes(const parcel_schema *schema);
 
 /** Writes the status ("complete", "stopped", "failed") and the end time into a file that was laid out. 
  *  Errors: HDF5. */

@@ -44,8 +44,8 @@ const char *parcel_last_error(void)
   return last_error;
 }
 
-/* Formats aside first: an argument may be the previous error itself (a caller that adds its context to
- * it). */
+/* Formats aside first: an argument may be the previous error itself (a caller that adds its context to it). A
+ * failure is one line, whatever line ends come with a file's name or another library's text. */
 parcel_status parcel_fail(parcel_status status, const char *format, ...)
 {
   char text[PARCEL_ERROR_SIZE];
@@ -53,6 +53,9 @@ parcel_status parcel_fail(parcel_status status, const char *format, ...)
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  for (char *c = text; *c; ++c)
+    if ((unsigned char)*c < ' ')
+      *c = ' ';
   memcpy(last_error, text, sizeof text);
   return status;
 }

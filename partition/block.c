@@ -27,7 +27,7 @@ parcel_index parcel_block_owner(parcel_index n, parcel_index parts, parcel_index
     return -1;
   const parcel_index quotient = n / parts;
   const parcel_index remainder = n % parts;
-  const parcel_index larger = remainder * (quotient + 1);
+  const parcel_index larger = remainder * quotient + remainder;
   return position < larger ? position / (quotient + 1) : remainder + (position - larger) / quotient;
 }
 

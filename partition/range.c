@@ -38,10 +38,12 @@ parcel_index parcel_range_at(parcel_range range, parcel_index position)
 
 char *parcel_range_format(parcel_range range, char *text, size_t size)
 {
-  const parcel_index last = parcel_range_at(range, range.count - 1);
-  if (range.count <= 0)
+  if (range.count <= 0) {
     snprintf(text, size, "empty");
-  else if (range.step == 1)
+    return text;
+  }
+  const parcel_index last = parcel_range_at(range, range.count - 1);
+  if (range.step == 1)
     snprintf(text, size, "%" PRId64 "..%" PRId64, range.first, last);
   else
     snprintf(text, size, "%" PRId64 "..%" PRId64 "..%" PRId64, range.first, last, range.step);
@@ -50,7 +52,8 @@ char *parcel_range_format(parcel_range range, char *text, size_t size)
 
 /* What is being read, from where on, and what to call it in a message. */
 typedef struct cursor {
-  const char *noun;
+  const char
+      *noun; /* messages quote the first 99 characters of text, to have room for what is wrong with it */
   const char *text;
   const char *at;
 } cursor;
@@ -59,10 +62,14 @@ static parcel_status fail_at(const cursor *in, const char *expected)
 {
   const long character = (long)(in->at - in->text) + 1;
   if (*in->at == '\0')
-    return parcel_fail(PARCEL_INVALID, "%s '%s': expected %s at character %ld, where it ends", in->noun,
+    return parcel_fail(PARCEL_INVALID, "%s '%.99s': expected %s at character %ld, where it ends", in->noun,
                        in->text, expected, character);
-  return parcel_fail(PARCEL_INVALID, "%s '%s': expected %s at character %ld, found '%c'", in->noun, in->text,
-                     expected, character, *in->at);
+  const unsigned char found = (unsigned char)*in->at;
+  if (found < ' ' || found > '~')
+    return parcel_fail(PARCEL_INVALID, "%s '%.99s': expected %s at character %ld, found byte %#04x", in->noun,
+                       in->text, expected, character, found);
+  return parcel_fail(PARCEL_INVALID, "%s '%.99s': expected %s at character %ld, found '%c'", in->noun,
+                     in->text, expected, character, found);
 }
 
 static bool is_digit(char c)
@@ -83,8 +90,8 @@ static parcel_status read_number(cursor *in, parcel_index *out)
   for (; is_digit(*in->at); ++in->at) {
     const uint64_t digit = (uint64_t)(*in->at - '0');
     if (magnitude > (limit - digit) / 10)
-      return parcel_fail(PARCEL_RANGE, "%s '%s': the number at character %ld does not fit 64 bits", in->noun,
-                         in->text, (long)(start - in->text) + 1);
+      return parcel_fail(PARCEL_RANGE, "%s '%.99s': the number at character %ld does not fit 64 bits",
+                         in->noun, in->text, (long)(start - in->text) + 1);
     magnitude = magnitude * 10 + digit;
     if (in->at[1] == '_') {
       ++in->at;
@@ -130,7 +137,7 @@ parcel_status parcel_range_parse(const char *text, parcel_range *out)
     return fail_at(&in, "the end");
   status = parcel_range_make(first, last, step, out);
   if (status)
-    return parcel_fail(status, "range '%s': at character %ld: %s", text, (long)(culprit - text) + 1,
+    return parcel_fail(status, "range '%.99s': at character %ld: %s", text, (long)(culprit - text) + 1,
                        parcel_last_error());
   return PARCEL_OK;
 }

@@ -1,5 +1,6 @@
-/* The peer of tests/bench/write_limit.py: what parsquares writes, by the least code that can write it. Two threads fill
- * blocks with squares and pwrite them into a file that was given its room before the clock started.
+/* The peer of tests/bench/write_limit.py: what parsquares writes, by the least code that can write it. Two
+ * threads fill blocks with squares and pwrite them into a file that was given its room before the clock
+ * started.
  *
  * usage: plain_writer FILE COUNT [BLOCK_BYTES]      prints the seconds from the first block to the last */
 #include <errno.h>

@@ -18,10 +18,7 @@ typedef struct parcel_pool_options {
   int threads; /* workers, the caller of parcel_pool_for included; 0: as many as the process has CPUs */
 } parcel_pool_options;
 
-#define PARCEL_POOL_OPTIONS_INIT                                                                             \
-  {                                                                                                          \
-    .threads = 0                                                                                             \
-  }
+#define PARCEL_POOL_OPTIONS_INIT PARCEL_DEFAULTS
 
 /** The loop's body: does [positions.begin, positions.end).
  *
@@ -52,7 +49,7 @@ PARCEL_API int parcel_pool_threads(const parcel_pool *pool);
  *  grain    positions per call of body; 0 lets the pool choose
  *  Threads: one caller at a time per pool; body must not call a loop on the same pool.
  *  Errors:  INVALID (count < 0, grain < 0, a pool that is busy or already running this body); what body
- *  returned. */
+ *  returned first; STOPPED (cancelled with spans left). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_pool_for(parcel_pool *pool, parcel_index count,
                                                            parcel_index grain, parcel_body body, void *ctx);
 
@@ -74,7 +71,9 @@ PARCEL_API bool parcel_pool_wait(parcel_pool *pool, double timeout_seconds);
  *  Errors:  what body returned first; STOPPED (cancelled with spans left). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_pool_finish(parcel_pool *pool);
 
-/** No further span of the running loop is started; those that have begun end normally. Any thread. */
+/** No further span of the running loop is started; those that have begun end normally.
+ *
+ *  pool  not NULL.  Any thread. */
 PARCEL_API void parcel_pool_cancel(parcel_pool *pool);
 
 /** Ends and joins the threads. *pool becomes NULL; NULL is fine. Not while a loop runs. */

@@ -57,10 +57,7 @@ typedef struct parcel_sweep_options {
       *stop; /* non-zero on any rank: no block is begun any more, on any rank. NULL: never */
 } parcel_sweep_options;
 
-#define PARCEL_SWEEP_OPTIONS_INIT                                                                            \
-  {                                                                                                          \
-    .pool = NULL                                                                                             \
-  }
+#define PARCEL_SWEEP_OPTIONS_INIT PARCEL_DEFAULTS
 
 /** What a sweep took, summed over all ranks; the same on every rank. */
 typedef struct parcel_sweep_report {

@@ -35,10 +35,7 @@ typedef struct parcel_results_options {
   const char *title; /* NULL: "KERNEL of RANGE" */
 } parcel_results_options;
 
-#define PARCEL_RESULTS_OPTIONS_INIT                                                                          \
-  {                                                                                                          \
-    .replaces = false                                                                                        \
-  }
+#define PARCEL_RESULTS_OPTIONS_INIT PARCEL_DEFAULTS
 
 /** Creates PATH.part with its whole structure and room for every result. Collective.
  *

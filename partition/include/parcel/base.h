@@ -21,6 +21,18 @@
 #define PARCEL_PRINTF(text, first)
 #endif
 
+/** The value of every ..._OPTIONS_INIT: options carry their defaults as zeros, in C and in C++. */
+#ifdef __cplusplus
+#define PARCEL_DEFAULTS                                                                                      \
+  {                                                                                                          \
+  }
+#else
+#define PARCEL_DEFAULTS                                                                                      \
+  {                                                                                                          \
+    0                                                                                                        \
+  }
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -70,9 +82,9 @@ PARCEL_API int parcel_status_exit_code(parcel_status status);
  *  Owns: the library; valid until the same thread's next failure. */
 PARCEL_API const char *parcel_last_error(void);
 
-/** Records the calling thread's failure in words and returns `status`, so that a kernel or a sink can
- *  write `return parcel_fail(PARCEL_KERNEL, "no root above %g", x);`. Texts beyond PARCEL_ERROR_SIZE - 1
- *  bytes are cut. */
+/** Records the calling thread's failure in words and returns `status`, so that a kernel or a sink can write
+ *  `return parcel_fail(PARCEL_KERNEL, "no root above %g", x);`. The text becomes one line: control characters
+ *  in it turn into spaces, and what is beyond PARCEL_ERROR_SIZE - 1 bytes is cut. */
 PARCEL_API parcel_status parcel_fail(parcel_status status, const char *format, ...) PARCEL_PRINTF(2, 3);
 
 /** Room for the longest recorded failure and its closing zero, in bytes. */

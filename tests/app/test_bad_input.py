@@ -1,0 +1,240 @@
+"""A mistake is told in one line, with the documented exit code; nothing is computed, changed or left."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from parsquares_runner import NOBODY, ProgramTest, limit_file_size, main
+
+USAGE = 2
+FAILED = 1
+AT_A_TIME = 4
+LARGEST = 2**63 - 1
+LOWEST = -(2**63)
+
+# Arguments, and what the line must mention.
+MISTAKES = [
+    (["--bogus"], "--bogus"),
+    (["-X"], "X"),
+    (["--usage"], "--usage"),
+    (["--ver"], "--verbose"),  # or --version
+    (["--quiet=3"], "--quiet"),
+    (["-o"], "o"),
+    (["--output"], "--output"),
+    (["--threads"], "--threads"),
+    (["-o", ""], "empty"),
+    (["5x"], "'5x'"),
+    ([""], "range ''"),
+    (["7"], "'7'"),
+    (["1..2..3..4"], "'1..2..3..4'"),
+    (["1,,5"], "'1,,5'"),
+    (["1..5 "], "'1..5 '"),
+    (["1..5."], "'1..5.'"),
+    (["1_..5"], "'1_..5'"),
+    (["_1..5"], "'_1..5'"),
+    (["1__0..50"], "'1__0..50'"),
+    (["0x1..0x5"], "'0x1..0x5'"),
+    (["+1..5"], "'+1..5'"),
+    (["-3"], "'-3'"),
+    (["--", "-3"], "'-3'"),
+    (["1..5..0"], "step"),
+    (["5..1"], "step"),
+    (["1..5..-1"], "step"),
+    (["1..9223372036854775808"], "64 bits"),
+    (["--", "-9223372036854775809..1"], "64 bits"),
+    (["-p", "1", "--", f"{LOWEST}..{LARGEST}"], "9223372036854775807"),
+    (["-t", "0"], "--threads"),
+    (["-t", "-1"], "--threads"),
+    (["-t", "x"], "'x'"),
+    (["-t", "2x"], "'2x'"),
+    (["-t", ""], "--threads"),
+    (["-t", "99999999999"], "99999999999"),
+    (["-t", "99999999999999999999"], "64 bits"),
+    (["-b", "0"], "--block"),
+    (["-b", "-3"], "-3"),
+    (["-b", "1e6"], "'1e6'"),
+    (["-b", "99999999999999999999"], "64 bits"),
+    (["-p", "0"], "'0'"),
+    (["-p", "10"], "'10'"),
+    (["-p", "2,2"], "twice"),
+    (["-p", ""], "''"),
+    (["-p", "2,"], "'2,'"),
+    (["-p", ",2"], "',2'"),
+    (["-p", "2 3"], "'2 3'"),
+    (["-p", "-2"], "'-2'"),
+    (["--progress=foo"], "'foo'"),
+    (["--progress="], "''"),
+    (["1..5", "6..7"], "'6..7'"),
+    (["1..5", "-6..7"], "'-6..7'"),
+    (["-6..7", "--", "-1..5"], "'-6..7'"),
+    (["-o", "a", "-o", "b"], "twice"),
+    (["-q", "--quiet"], "twice"),
+    (["-b", "5", "--block=5"], "twice"),
+    (["-q", "-v"], "--quiet and --verbose"),
+    (["-vq", "1..5"], "--quiet and --verbose"),
+    (["1..4294967296"], "4294967296"),
+    (["-p", "4", "1..70000"], "65536"),
+]
+
+# Of these, enough to see that several ranks speak with one voice.
+MISTAKES_OF_RANKS = ["--bogus", "-o", "5x", "", "1..5..0", "-3", "--progress=foo", "-q", "1..4294967296"]
+
+
+def largest_base(power, limit):
+    """The largest integer whose power is at most limit."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**power <= limit else (low, middle - 1)
+    return low
+
+
+def limits_of(power):
+    """The lowest and the highest value whose power fits its column."""
+    if power % 2 == 0:
+        base = largest_base(power, 2**64 - 1)
+        return -base, base
+    return -largest_base(power, 2**63), largest_base(power, LARGEST)
+
+
+class Usage(ProgramTest):
+    def make_mistake(self, arguments, ranks):
+        folder = self.make_folder()
+        outcome = self.run_program(*arguments, ranks=ranks, folder=folder)
+        return outcome, os.listdir(folder)
+
+    def check_mistakes(self, mistakes, ranks):
+        """Several at a time: mpirun waits for a second before it ends a run that failed."""
+        with ThreadPoolExecutor(AT_A_TIME) as executor:
+            ends = list(executor.map(lambda mistake: self.make_mistake(mistake[0], ranks), mistakes))
+        for (arguments, mentions), (outcome, left) in zip(mistakes, ends):
+            with self.subTest(arguments=arguments, ranks=ranks):
+                self.assert_refused(outcome, USAGE, mentions)
+                self.assertEqual(left, [])
+
+    def test_every_mistake_alone(self):
+        self.check_mistakes(MISTAKES, None)
+
+    def test_mistakes_are_told_once_by_three_ranks(self):
+        chosen = [mistake for mistake in MISTAKES if mistake[0][0] in MISTAKES_OF_RANKS]
+        self.assertGreater(len(chosen), len(MISTAKES_OF_RANKS))
+        self.check_mistakes(chosen, 3)
+
+    def test_mistake_with_force_leaves_the_old_file_alone(self):
+        old = self.folder / "squares.h5"
+        old.write_text("old")
+        for arguments in (["--force", "5x"], ["5x", "--force"], ["--force", "1..4294967296"]):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.run_program(*arguments), USAGE)
+                self.assertEqual((self.names(), old.read_text()), (["squares.h5"], "old"))
+
+    def test_existing_output_is_refused_and_untouched(self):
+        for name, mentions in (("squares.h5", "--force"), ("squares.h5.part", "--force")):
+            path = self.folder / name
+            path.write_text("precious")
+            before = path.stat()
+            for ranks in (None, 3):
+                with self.subTest(name=name, ranks=ranks):
+                    self.assert_refused(self.run_program("1..7", ranks=ranks), USAGE, mentions)
+                    after = path.stat()
+                    self.assertEqual(self.names(), [name])
+                    self.assertEqual(path.read_text(), "precious")
+                    self.assertEqual((after.st_ino, after.st_mtime_ns), (before.st_ino, before.st_mtime_ns))
+            path.unlink()
+
+    def test_dangling_link_is_an_existing_output(self):
+        (self.folder / "squares.h5").symlink_to("nowhere")
+        self.assert_refused(self.run_program("1..7"), USAGE, "squares.h5")
+        self.assertEqual(self.names(), ["squares.h5"])
+
+
+class WhatFits(ProgramTest):
+    """A range that passes is seen by the error that comes next: its folder is missing."""
+
+    def check(self, power, first, last, step, overflow):
+        arguments = ["-p", power, "-o", "missing/x.h5", "--", f"{first}..{last}..{step}"]
+        with self.subTest(power=power, first=first, last=last, overflow=overflow):
+            code, mentions = (FAILED, "missing") if overflow is None else (USAGE, f"index {overflow} ")
+            self.assert_refused(self.run_program(*arguments), code, mentions)
+
+    def test_largest_and_lowest_value_of_every_power(self):
+        for power in range(2, 10):
+            lowest, highest = limits_of(power)
+            self.check(power, lowest, highest, 1, None)
+            self.check(power, lowest, highest + 1, 1, highest + 1)
+            self.check(power, highest, lowest - 1, -1, lowest - 1)
+
+    def test_any_64_bit_value_is_its_own_first_power(self):
+        self.check(1, 1, LARGEST, 1, None)
+        self.check(1, LOWEST, -2, 1, None)
+
+    def test_first_value_that_overflows_is_named_whatever_the_step(self):
+        self.check(2, 2**32 - 10, LARGEST, 7, 2**32 + 4)
+        self.check(2, 2**32 - 10, 2**32 + 3, 7, None)
+        self.check(3, 0, LOWEST, -(2**40), -(2**40))
+        self.check(9, LOWEST, LARGEST, 3, LOWEST)
+        self.check(2, 2**32, 2**32, 1, 2**32)
+
+    def test_index_is_the_first_of_all_powers(self):
+        arguments = ("-p", "2,4,3,9", "-o", "missing/x.h5", "1..5000000000")
+        self.assert_refused(self.run_program(*arguments), USAGE, "index 128 ")
+
+    def test_all_squares_that_fit(self):
+        self.assert_refused(self.run_program("-o", "missing/x.h5", "1..4294967295"), FAILED, "missing")
+
+
+class InputOutput(ProgramTest):
+    def test_missing_folder(self):
+        for ranks in (None, 3):
+            with self.subTest(ranks=ranks):
+                self.assert_refused(self.run_program("-o", "no/x.h5", "1..7", ranks=ranks), FAILED, "no")
+                self.assertEqual(self.names(), [])
+
+    def test_output_is_a_folder(self):
+        (self.folder / "results").mkdir()
+        for arguments, ranks in (
+            (["-o", "results"], None),
+            (["-o", "results"], 3),
+            (["-o", "results/"], None),
+            (["-o", "."], None),
+            (["--force", "-o", "results"], None),
+        ):
+            with self.subTest(arguments=arguments, ranks=ranks):
+                self.assert_refused(self.run_program(*arguments, ranks=ranks), FAILED, "folder")
+                self.assertEqual(self.names(), ["results"])
+                self.assertEqual(list((self.folder / "results").iterdir()), [])
+
+    def test_folder_of_the_output_is_a_file(self):
+        (self.folder / "file").write_text("mine")
+        self.assert_refused(self.run_program("-o", "file/x.h5", "1..7"), FAILED, "file")
+        self.assertEqual((self.folder / "file").read_text(), "mine")
+
+    def test_name_longer_than_the_file_system_allows(self):
+        for length in (251, 300):  # with .part, or by itself
+            with self.subTest(length=length):
+                self.assert_refused(self.run_program("-o", "x" * length, "1..7"), FAILED, "too long")
+                self.assertEqual(self.names(), [])
+
+    def test_folder_without_permission(self):
+        self.folder.chmod(0o555)
+        scratch = self.make_folder()
+        scratch.chmod(0o777)
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        environment = {"TMPDIR": str(scratch), "HOME": str(scratch)}
+        for ranks in (None, 3):
+            with self.subTest(ranks=ranks):
+                outcome = self.run_program("1..7", ranks=ranks, environment=environment, **user)
+                self.assert_refused(outcome, FAILED, "Permission denied")
+                self.assertEqual(self.names(), [])
+
+    def test_file_larger_than_its_limit(self):
+        outcome = self.run_program("1..4000000", **limit_file_size(2**24))
+        self.assert_refused(outcome, FAILED, "File too large")
+        self.assertEqual(self.names(), [])
+
+    def test_more_than_the_disk_holds(self):
+        self.assert_refused(self.run_program("-p", "1", f"1..{LARGEST}"), FAILED, "free")
+        self.assertEqual(self.names(), [])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+/* A small user of Parcel whose kernel goes wrong where it is told to.
+ *
+ * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS
+ *
+ *   COUNT, BLOCK   the range is 0..COUNT-1, in blocks of at most BLOCK
+ *   WHAT           none, fail (return a failure), crash (write to nowhere),
+ *                  raise (SIGFPE, as runtimes of some languages do)
+ *   INDEX          where it does so
+ *   MILLISECONDS   that every block takes */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <parcel/parcel.h>
+
+typedef struct fault {
+  bool fails;
+  bool crashes;
+  bool raises;
+  volatile int *nowhere;
+  parcel_index index;
+  long milliseconds;
+} fault;
+
+static const parcel_column columns[] = {
+    {.name = "value", .type = PARCEL_INT64, .long_name = "twice the index"}};
+
+static parcel_status twice(void *ctx, const parcel_slice *slice, void *const out[])
+{
+  const fault *fault = ctx;
+  const struct timespec pause = {fault->milliseconds / 1000, fault->milliseconds % 1000 * 1000000};
+  int64_t *value = out[0];
+  nanosleep(&pause, NULL);
+  for (parcel_index i = 0; i < slice->count; ++i) {
+    const parcel_index index = slice->first + i * slice->step;
+    if (index == fault->index && fault->crashes)
+      *fault->nowhere = 1;
+    if (index == fault->index && fault->raises)
+      raise(SIGFPE);
+    if (index == fault->index && fault->fails)
+      return parcel_fail(PARCEL_KERNEL, "%lld is an unlucky number", (long long)index);
+    value[i] = 2 * index;
+  }
+  return PARCEL_OK;
+}
+
+static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fault)
+{
+  parcel_index milliseconds = 0;
+  parcel_status status = PARCEL_OK;
+  if (argc != 7)
+    return parcel_fail(PARCEL_INVALID, "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS");
+  if ((status = parcel_index_parse(argv[2], &sweep->range.count)) ||
+      (status = parcel_index_parse(argv[3], &sweep->block)) ||
+      (status = parcel_index_parse(argv[5], &fault->index)) ||
+      (status = parcel_index_parse(argv[6], &milliseconds)))
+    return status;
+  fault->fails = strcmp(argv[4], "fail") == 0;
+  fault->crashes = strcmp(argv[4], "crash") == 0;
+  fault->raises = strcmp(argv[4], "raise") == 0;
+  fault->milliseconds = (long)milliseconds;
+  return PARCEL_OK;
+}
+
+static parcel_status run(const parcel_world *world, int argc, char **argv)
+{
+  fault fault = {.nowhere = NULL};
+  parcel_results *results = NULL;
+  parcel_sweep sweep = {.name = "twice",
+                        .range = {.first = 0, .step = 1},
+                        .columns = columns,
+                        .column_count = 1,
+                        .kernel = twice,
+                        .ctx = &fault,
+                        .threads = 1};
+  const parcel_sweep_options how = {.stop = parcel_signals_catch()};
+  parcel_status status = parse(argc, argv, &sweep, &fault);
+  if (!status)
+    status = parcel_results_create(world, &sweep, argv[1], NULL, &results);
+  if (!status)
+    status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, NULL);
+  return parcel_results_close(&results, status);
+}
+
+int main(int argc, char **argv)
+{
+  parcel_world *world = NULL;
+  parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
+  if (!status)
+    status = run(world, argc, argv);
+  return parcel_world_close(&world, status);
+}

@@ -1,0 +1,169 @@
+"""Runs a program that is going to be hurt, and looks at what it leaves.
+
+The scripts beside this one are started by ctest, which says where the programs are and sets what MPI needs.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import h5py
+
+FAILING = os.environ["FAILING"]
+PARSQUARES = os.environ["PARSQUARES"]
+MPIRUN = os.environ["MPIRUN"]
+TIMEOUT_SECONDS = 60
+RANKS = (1, 3, 8)
+
+
+def under_mpi(ranks, *command):
+    """The command line of so many ranks; 0: the program alone, without mpirun."""
+    words = [str(word) for word in command]
+    return words if ranks == 0 else [MPIRUN, "-n", str(ranks), *words]
+
+
+def children_of(pid):
+    """The processes started by this one, by their ids."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[1] == str(pid) and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def open_quietly(path):
+    """The file without HDF5's locks: looking at it must not disturb who writes it."""
+    return h5py.File(path, "r", locking=False)
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Run:
+    """A program under way."""
+
+    def __init__(self, ranks, *command):
+        self.name = Path(FAILING if FAILING in command else command[0]).name
+        self.ranks = ranks
+        self.process = subprocess.Popen(
+            under_mpi(ranks, *command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.code = None
+        self.stdout = self.stderr = ""
+        self.seconds_to_end = None
+
+    def rank_pids(self):
+        return [self.process.pid] if self.ranks == 0 else children_of(self.process.pid)
+
+    def end(self, timeout=TIMEOUT_SECONDS):
+        """Waits for the end; a run that hangs is killed and fails the test."""
+        pids = self.rank_pids()
+        begin = time.monotonic()
+        try:
+            self.stdout, self.stderr = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            for pid in [*pids, self.process.pid]:
+                if is_alive(pid):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.communicate()
+            raise AssertionError(f"'{' '.join(self.process.args)}' did not end within {timeout} s") from None
+        self.seconds_to_end = time.monotonic() - begin
+        self.code = self.process.returncode
+        self.survivors = [pid for pid in pids if is_alive(pid)]
+        return self
+
+    @property
+    def messages(self):
+        """The program's own lines on stderr, its warnings left out."""
+        beginning = f"{self.name}: "
+        lines = [line for line in self.stderr.splitlines() if line.startswith(beginning)]
+        return [line for line in lines if not line.startswith(beginning + "warning: ")]
+
+
+def status_of(path):
+    """The file's status attribute. Opens the whole structure, so a broken file is an error here."""
+    with open_quietly(path) as file:
+        for name in file:
+            file[name]
+        status = file.attrs["status"]
+        return status.decode() if isinstance(status, bytes) else str(status)
+
+
+def has_begun(part):
+    """True once a block is in the ledger of the .part."""
+    try:
+        with open_quietly(part) as file:
+            ledger = file["parcel/ledger"]
+            step = max(1, len(ledger) // 8)
+            samples = [ledger[start : start + 64]["state"] for start in range(0, len(ledger), step)]
+            return any((sample == 1).any() for sample in samples)
+    except (OSError, KeyError):
+        return False
+
+
+class FaultTest(unittest.TestCase):
+    """A folder of its own for each test, and what the tests say about runs and files."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="parcel-fault-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.output = self.folder / "results.h5"
+        self.part = self.folder / "results.h5.part"
+
+    def start(self, ranks, *command):
+        run = Run(ranks, *command)
+        self.addCleanup(self.kill, run)
+        return run
+
+    @staticmethod
+    def kill(run):
+        for pid in [*run.rank_pids(), run.process.pid] if run.code is None else []:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        if run.code is None:
+            run.process.communicate()
+
+    def start_failing(self, ranks, what="none", index=-1, count=1000, block=10, milliseconds=0):
+        return self.start(ranks, FAILING, self.output, count, block, what, index, milliseconds)
+
+    def wait_until_begun(self, run):
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not has_begun(self.part):
+            self.assertIsNone(run.process.poll(), f"ended too early: {run.process.poll()}")
+            self.assertLess(time.monotonic(), deadline, "no block was written")
+            time.sleep(0.02)
+
+    def assert_one_message(self, run, *words):
+        self.assertEqual(len(run.messages), 1, run.stderr)
+        for word in words:
+            self.assertIn(word, run.messages[0])
+
+    def assert_nothing_left(self):
+        self.assertEqual(sorted(os.listdir(self.folder)), [])
+
+    def assert_only_part(self, *statuses):
+        self.assertEqual(sorted(os.listdir(self.folder)), [self.part.name])
+        self.assertIn(status_of(self.part), statuses)
+
+
+def main():
+    unittest.main(verbosity=2, argv=sys.argv[:1])

@@ -1,0 +1,71 @@
+"""Signals ask for an early stop: within seconds, with one message, and with all that is done in the .part."""
+
+import os
+import signal
+import time
+
+import faults
+
+# Small blocks: the run has millions of them to go, but its file stays below a gigabyte.
+RANGE = ("-b", 16, "-q", "1..100_000_000")
+SOON_SECONDS = 10
+
+
+class SignalTest(faults.FaultTest):
+    def start_squares(self, ranks):
+        run = self.start(ranks, faults.PARSQUARES, "-o", self.output, *RANGE)
+        self.wait_until_begun(run)
+        return run
+
+    def assert_stopped(self, run, *statuses):
+        self.assertLess(run.seconds_to_end, SOON_SECONDS)
+        self.assertEqual(run.survivors, [])
+        self.assertLessEqual(len(run.messages), 1, run.stderr)
+        self.assert_only_part(*statuses)
+        self.part.unlink()
+
+    def test_mpirun_passes_a_request_to_stop_on(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for ranks in (1, 3):
+                with self.subTest(signal=number.name, ranks=ranks):
+                    run = self.start_squares(ranks)
+                    run.process.send_signal(number)
+                    run.end()
+                    self.assertNotEqual(run.code, 0)
+                    # mpirun kills whoever needs more than two seconds
+                    self.assert_stopped(run, "stopped", "running")
+
+    def test_a_signal_to_one_rank_stops_all(self):
+        for which in (min, max):
+            run = self.start_squares(3)
+            os.kill(which(run.rank_pids()), signal.SIGTERM)
+            run.end()
+            self.assertEqual(run.code, 75)
+            self.assert_one_message(run, "parsquares: stopped early on request, with ", " of 100000000 ")
+            self.assert_stopped(run, "stopped")
+
+    def test_a_program_without_mpirun_stops_with_code_75(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                run = self.start_squares(0)
+                run.process.send_signal(number)
+                run.end()
+                self.assertEqual(run.code, 75)
+                self.assert_one_message(run, "parsquares: stopped early on request, with ")
+                self.assert_stopped(run, "stopped")
+
+    def test_a_second_signal_ends_at_once(self):
+        run = self.start_failing(0, count=20, block=10, milliseconds=2000)
+        self.wait_until_begun(run)  # the second block sleeps now
+        run.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        self.assertIsNone(run.process.poll())
+        run.process.send_signal(signal.SIGTERM)
+        run.end()
+        self.assertEqual(run.code, -signal.SIGTERM)
+        self.assertLess(run.seconds_to_end, 1)
+        self.assert_only_part("running")
+
+
+if __name__ == "__main__":
+    faults.main()
