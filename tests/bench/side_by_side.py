@@ -21,10 +21,11 @@ def run(command):
 def compare(title, competitors, rounds):
     """competitors: name -> function returning seconds; the first is the one that the others are measured against."""
     seconds = {name: [] for name in competitors}
-    for name, measure in competitors.items():
+    for measure in competitors.values():
         measure()  # warm up: caches, page tables, the file system's free lists
     for _ in range(rounds):
         for name, measure in competitors.items():
+            os.sync()  # nobody pays for what the one before left to be written
             seconds[name].append(measure())
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     base = next(iter(medians.values()))

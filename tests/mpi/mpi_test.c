@@ -1,6 +1,7 @@
 #include "mpi_test.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,29 @@ char *mpi_test_end_capture(void)
   fclose(stderr);
   stderr = loud_stderr;
   return captured;
+}
+
+static volatile sig_atomic_t stop;
+static pthread_t main_thread;
+
+static void note_stop(int signal_number)
+{
+  stop = signal_number;
+}
+
+const volatile sig_atomic_t *mpi_test_stop_flag(void)
+{
+  struct sigaction action = {.sa_handler = note_stop, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGUSR2, &action, NULL);
+  main_thread = pthread_self();
+  stop = 0;
+  return &stop;
+}
+
+void mpi_test_raise_stop(void)
+{
+  pthread_kill(main_thread, SIGUSR2);
 }
 
 int mpi_test_count_entries(const char *folder)

@@ -8,6 +8,7 @@
 #define PARCEL_MPI_TEST_H
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +67,11 @@ char *mpi_test_end_capture(void);
 
 /** The folder's entries, "." and ".." left out: "/proc/self/fd", "/proc/self/task". */
 int mpi_test_count_entries(const char *folder);
+
+/** A flag for parcel_sweep_options.stop, zero again after each call, and the request that any thread may make
+ *  to raise it: as in a program, a signal to the main thread, which must be the caller of the first. */
+const volatile sig_atomic_t *mpi_test_stop_flag(void);
+void mpi_test_raise_stop(void);
 
 /** Seconds of a clock that never goes back. */
 double mpi_test_seconds(void);

@@ -257,27 +257,20 @@ static void a_part_whose_ledger_cannot_be_read_is_kept(void **state)
   assert_root(exists(fixture->part));
 }
 
-typedef struct stopper {
-  volatile sig_atomic_t stop;
-} stopper;
-
 static parcel_status stop_soon(void *ctx, const parcel_slice *slice, void *const columns[])
 {
-  stopper *stopper = ctx;
   if (slice->position > 0)
-    stopper->stop = 1;
-  return slow_copy(NULL, slice, columns);
+    mpi_test_raise_stop();
+  return slow_copy(ctx, slice, columns);
 }
 
 static void a_stopped_run_leaves_its_blocks_in_the_part(void **state)
 {
   const results_fixture *fixture = *state;
-  stopper stopper = {.stop = 0};
   parcel_block_grid grid;
-  const parcel_sweep_options how = {.stop = &stopper.stop};
+  const parcel_sweep_options how = {.stop = mpi_test_stop_flag()};
   parcel_sweep sweep = sweep_of(100000);
   sweep.kernel = stop_soon;
-  sweep.ctx = &stopper;
   assert_status(parcel_sweep_grid(fixture->world, &sweep, &grid), PARCEL_OK);
   assert_status(results_make(fixture, &sweep, NULL, &how), PARCEL_STOPPED);
   assert_all(!exists(fixture->path));

@@ -20,11 +20,10 @@ typedef struct trouble {
   bool is_fleeting;          /* the kernel fails once and never again */
   bool is_mute;              /* the kernel gives no reason */
   atomic_bool has_failed;
-  double nap;                 /* per call of the kernel, in seconds */
-  volatile sig_atomic_t stop; /* raised by the kernel ... */
-  int stop_after;             /* ... after so many calls; 0: never */
-  int write_fails_after;      /* blocks until sink.write fails; 0: never */
-  int poll_fails_after;       /* calls until sink.poll fails; 0: never */
+  double nap;            /* per call of the kernel, in seconds */
+  int stop_after;        /* calls of the kernel until it asks to stop; 0: never, -1: before the first */
+  int write_fails_after; /* blocks until sink.write fails; 0: never */
+  int poll_fails_after;  /* calls until sink.poll fails; 0: never */
   atomic_int calls, writes;
   int polls, ends;
   parcel_status outcome; /* that sink.end heard of */
@@ -38,7 +37,7 @@ static parcel_status run_kernel(void *ctx, const parcel_slice *slice, void *cons
   const bool is_here = bad >= slice->position && bad < slice->position + slice->count;
   mpi_test_sleep(trouble->nap);
   if (atomic_fetch_add(&trouble->calls, 1) + 1 == trouble->stop_after)
-    trouble->stop = 1;
+    mpi_test_raise_stop();
   if (is_here && !(atomic_exchange(&trouble->has_failed, true) && trouble->is_fleeting))
     return trouble->is_mute ? PARCEL_RANGE : parcel_fail(PARCEL_KERNEL, "the root has no %s", "leaves");
   return copy_index(NULL, slice, columns);
@@ -83,11 +82,13 @@ static parcel_sweep sweep_of(trouble *trouble, parcel_range range)
 static parcel_status run(const parcel_world *world, trouble *trouble, parcel_range range)
 {
   const parcel_sweep sweep = sweep_of(trouble, range);
-  const parcel_sweep_options options = {.stop = &trouble->stop};
+  const parcel_sweep_options options = {.stop = mpi_test_stop_flag()};
   parcel_sink sink = {.ctx = trouble, .write = write_block, .end = end_sink};
   if (trouble->poll_fails_after != 0)
     sink.poll = poll_sink;
   trouble->outcome = PARCEL_SYSTEM;
+  if (trouble->stop_after < 0)
+    mpi_test_raise_stop();
   return parcel_sweep_run(world, &sweep, sink, &options, NULL);
 }
 
@@ -292,7 +293,7 @@ static void every_rank_says_the_same_of_a_stopped_sweep(void **state)
 static void a_stop_before_the_first_block_stops_too(void **state)
 {
   trouble trouble = {.bad_position = -1, .nap = 1e-3};
-  trouble.stop = mpi_test_rank() == mpi_test_size() - 1;
+  trouble.stop_after = mpi_test_rank() == mpi_test_size() - 1 ? -1 : 0;
   const double begin = mpi_test_seconds();
   assert_status(run(*state, &trouble, range_of(80000 * mpi_test_size())), PARCEL_STOPPED);
   assert_all(mpi_test_seconds() - begin < soon_seconds);
@@ -301,9 +302,7 @@ static void a_stop_before_the_first_block_stops_too(void **state)
 static void a_failure_is_heard_even_when_another_rank_stops(void **state)
 {
   const parcel_index count = 1000 * mpi_test_size();
-  trouble trouble = {.bad_position = count - 1, .nap = 2e-3};
-  trouble.bad_position = count - 1000; /* the last rank's first */
-  trouble.stop = 0;
+  trouble trouble = {.bad_position = count - 1000, .nap = 2e-3}; /* the last rank's first */
   trouble.stop_after = mpi_test_rank() == 0 ? 1 : 0;
   const parcel_status status = run(*state, &trouble, range_of(count));
   assert_all(status == PARCEL_KERNEL || status == PARCEL_STOPPED);

@@ -1,5 +1,6 @@
-/* Parcel as a guest: a program that owns MPI, has an error handler and uses HDF5 itself runs sweeps on two halves of
- * its ranks at once, and then looks for anything left behind: threads, files, HDF5 ids, communicators.
+/* Parcel as a guest: a program that owns MPI, has an error handler and uses HDF5 itself runs sweeps on two
+ * halves of its ranks at once, and then looks for anything left behind: threads, files, HDF5 ids,
+ * communicators.
  *
  *     mpirun -n 4 consumer [single]       single: MPI_Init, without thread support */
 #include <dirent.h>

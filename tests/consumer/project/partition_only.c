@@ -1,4 +1,5 @@
-/* The lowest floor alone: the spans of 10 positions over 3 parts. Needs Parcel::partition and the C library. */
+/* The lowest floor alone: the spans of 10 positions over 3 parts. Needs Parcel::partition and the C
+ * library. */
 #include <inttypes.h>
 #include <stdio.h>
 
