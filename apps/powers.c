@@ -151,9 +151,10 @@ static wide add_up(const uint64_t *values, int64_t count, bool is_signed)
   for (int64_t i = 0; i < count; ++i) {
     low += values[i] & UINT32_MAX;
     high += values[i] >> 32;
-    negatives += values[i] >> 63;
   }
-  return (wide)low + ((wide)high << 32) - (is_signed ? (wide)negatives << 64 : 0);
+  for (int64_t i = 0; is_signed && i < count; ++i)
+    negatives += values[i] >> 63;
+  return (wide)low + ((wide)high << 32) - ((wide)negatives << 64);
 }
 
 /* Two additions with the carry between them: whatever the order, all of them together add up. */

@@ -41,6 +41,13 @@ static bool is_plain_name(const char *name)
   return name && *name && strchr(letters, *name) && name[strspn(name, all)] == '\0';
 }
 
+/* width_K: the dimension of columns of width K. */
+static bool is_width_name(const char *name)
+{
+  return strncmp(name, "width_", 6) == 0 && name[6] != '\0' &&
+         name[6 + strspn(name + 6, "0123456789")] == '\0';
+}
+
 static parcel_status check_column(const parcel_column columns[], int c)
 {
   const char *name = columns[c].name;
@@ -48,7 +55,7 @@ static parcel_status check_column(const parcel_column columns[], int c)
     return parcel_fail(PARCEL_INVALID,
                        "column %d: '%s' is no name; use a letter, then letters, digits and '_'", c,
                        name ? name : "");
-  if (strcmp(name, "index") == 0 || strcmp(name, "parcel") == 0)
+  if (strcmp(name, "index") == 0 || strcmp(name, "parcel") == 0 || is_width_name(name))
     return parcel_fail(PARCEL_INVALID, "column '%s': the file needs this name itself; choose another", name);
   for (int other = 0; other < c; ++other)
     if (strcmp(name, columns[other].name) == 0)

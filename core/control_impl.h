@@ -11,7 +11,8 @@
 
 typedef struct parcel_control parcel_control;
 
-/** Begins a round among all ranks of the world; each must poll until it is over. Errors: MEMORY. */
+/** Begins a round among all ranks of the world; each must poll until it is over. Between two
+ *  rounds all ranks must have met (in any collective). Errors: MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__control_open(const parcel_world *world, parcel_control **out);
 
 /** Asks every rank to stop. Any number of ranks may, at any time; without effect once the round is ending. */

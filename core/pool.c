@@ -119,16 +119,25 @@ static void *run_seat(void *argument)
   return NULL;
 }
 
-/* Signals are for the main thread, whatever the caller's mask. */
+/* Signals are for the main thread, whatever the caller's mask; but for those that the thread itself
+ * causes. */
+static void block_signals(sigset_t *before)
+{
+  static const int own[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+  sigset_t others;
+  sigfillset(&others);
+  for (size_t s = 0; s < sizeof own / sizeof *own; ++s)
+    sigdelset(&others, own[s]);
+  pthread_sigmask(SIG_SETMASK, &others, before);
+}
+
 static parcel_status start_thread(parcel_pool *pool, int worker)
 {
   seat *own = &pool->seats[worker];
-  sigset_t all;
   sigset_t before;
 
   *own = (seat){.pool = pool, .worker = worker};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  block_signals(&before);
   const int error = pthread_create(&own->thread, NULL, run_seat, own);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   own->has_thread = error == 0;

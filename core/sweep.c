@@ -117,10 +117,16 @@ static parcel_status call_kernel(const run *run, parcel_span positions, void *co
   return run->sweep->kernel(run->sweep->ctx, &slice, columns);
 }
 
-/* Halves the positions that failed until one is left. Costs at most one more block of kernel time. */
-static parcel_status blame_index(const run *run, parcel_span bad, void *const columns[])
+/* Halves the positions that failed until one is left. Costs at most one more block of kernel time.
+ *
+ * status  what the kernel returned for all of them; its words are in parcel_last_error() */
+static parcel_status blame_index(const run *run, parcel_span bad, void *const columns[], parcel_status status)
 {
+  const parcel_range range = run->sweep->range;
   const parcel_span whole = bad;
+  char words[PARCEL_ERROR_SIZE];
+  snprintf(words, sizeof words, "%s",
+           *parcel_last_error() ? parcel_last_error() : parcel_status_text(status));
   while (bad.end - bad.begin > 1) {
     const parcel_index middle = bad.begin + (bad.end - bad.begin) / 2;
     if (call_kernel(run, (parcel_span){bad.begin, middle}, columns))
@@ -128,17 +134,26 @@ static parcel_status blame_index(const run *run, parcel_span bad, void *const co
     else
       bad.begin = middle;
   }
+  if (call_kernel(run, bad, columns))
+    return parcel_fail(PARCEL_KERNEL, "kernel '%s' failed at index %" PRId64 ": %s", run->sweep->name,
+                       parcel_range_at(range, bad.begin), *parcel_last_error() ? parcel_last_error() : words);
+  return parcel_fail(
+      PARCEL_KERNEL,
+      "kernel '%s' failed from index %" PRId64 " to %" PRId64 ", but not again when asked for less: %s",
+      run->sweep->name, parcel_range_at(range, whole.begin), parcel_range_at(range, whole.end - 1), words);
+}
+
+/* Runs the kernel for a whole block, and finds the culprit if it fails. */
+static parcel_status compute_block(run *run, parcel_span positions, void *const columns[])
+{
+  if (positions.begin == positions.end)
+    return PARCEL_OK;
   parcel_fail(PARCEL_OK, "%s", "");
-  const parcel_status status = call_kernel(run, bad, columns);
+  const parcel_status status = call_kernel(run, positions, columns);
   if (!status)
-    return parcel_fail(PARCEL_KERNEL,
-                       "kernel '%s' failed between index %" PRId64 " and %" PRId64
-                       ", but not again when asked for less",
-                       run->sweep->name, parcel_range_at(run->sweep->range, whole.begin),
-                       parcel_range_at(run->sweep->range, whole.end - 1));
-  return parcel_fail(PARCEL_KERNEL, "kernel '%s' failed at index %" PRId64 ": %s", run->sweep->name,
-                     parcel_range_at(run->sweep->range, bad.begin),
-                     *parcel_last_error() ? parcel_last_error() : parcel_status_text(status));
+    return PARCEL_OK;
+  atomic_store(&run->has_failed, true);
+  return blame_index(run, positions, columns, status);
 }
 
 static parcel_status run_block(run *run, worker *own, parcel_index number)
@@ -146,22 +161,20 @@ static parcel_status run_block(run *run, worker *own, parcel_index number)
   const parcel_block block = {.number = number,
                               .positions = parcel_block_grid_span(run->grid, number),
                               .columns = (const void *const *)own->columns};
-  const parcel_index count = block.positions.end - block.positions.begin;
   const double begin = seconds();
-  if (count > 0 && call_kernel(run, block.positions, own->columns)) {
-    atomic_store(&run->has_failed, true);
-    return blame_index(run, block.positions, own->columns);
-  }
+  parcel_status status = compute_block(run, block.positions, own->columns);
+  if (status)
+    return status;
   const double computed = seconds();
-  const parcel_status status = run->sink.write(run->sink.ctx, &block);
-  if (status) {
+  if ((status = run->sink.write(run->sink.ctx, &block))) {
     atomic_store(&run->has_failed, true);
     return status;
   }
   own->compute_seconds += computed - begin;
   own->write_seconds += seconds() - computed;
   ++own->blocks;
-  atomic_fetch_add_explicit(&own->positions, count, memory_order_relaxed);
+  atomic_fetch_add_explicit(&own->positions, block.positions.end - block.positions.begin,
+                            memory_order_relaxed);
   return PARCEL_OK;
 }
 
@@ -330,14 +343,15 @@ static parcel_status supervise(run *run)
   return poll_status ? parcel_fail(poll_status, "%s", poll_error) : status;
 }
 
+/* Only rank 0, the root of the control plane, knows how far all were when they were stopped. */
 static parcel_status agree_on_outcome(const run *run, parcel_status status)
 {
   status = parcel_world_agree(run->world, status);
-  if (status == PARCEL_STOPPED)
-    return parcel_fail(PARCEL_STOPPED,
-                       "stopped early on request, with %" PRId64 " of %" PRId64 " positions done",
-                       parcel__control_positions(run->control), run->grid.positions);
-  return status;
+  if (status != PARCEL_STOPPED)
+    return status;
+  parcel_fail(status, "stopped early on request, with %" PRId64 " of %" PRId64 " positions done",
+              parcel__control_positions(run->control), run->grid.positions);
+  return parcel_world_follow_root(run->world, status);
 }
 
 /* Sums over this rank's workers, then over all ranks. */
@@ -385,6 +399,20 @@ static parcel_status run_agreed(run *run, parcel_sweep_report *report)
   return status || !report ? status : report_run(run, elapsed, report);
 }
 
+/* The sink's grid, if it insists on one, and otherwise the sweep's own. Collective. */
+static parcel_status choose_grid(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
+                                 parcel_block_grid *out)
+{
+  if (!sink.grid)
+    return parcel_sweep_grid(world, sweep, out);
+  parcel_status status = check_sweep(sweep);
+  if (!status && sink.grid->positions != sweep->range.count)
+    status = parcel_fail(PARCEL_INVALID, "sweep '%s' has %" PRId64 " positions, but its sink is for %" PRId64,
+                         sweep->name, sweep->range.count, sink.grid->positions);
+  *out = *sink.grid;
+  return parcel_world_follow_root(world, status);
+}
+
 parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
                                const parcel_sweep_options *options, parcel_sweep_report *report)
 {
@@ -392,9 +420,7 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   run run = {.world = world, .sweep = sweep, .options = options ? options : &defaults, .sink = sink};
   parcel_status status = PARCEL_OK;
 
-  if (sink.grid)
-    run.grid = *sink.grid;
-  else if ((status = parcel_sweep_grid(world, sweep, &run.grid)))
+  if ((status = choose_grid(world, sweep, sink, &run.grid)))
     return status;
   const parcel_span own = parcel_block_span(parcel_block_grid_count(run.grid), parcel_world_size(world),
                                             parcel_world_rank(world));

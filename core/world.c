@@ -90,12 +90,17 @@ static parcel_status open_comms(parcel_world *world, MPI_Comm comm)
 static parcel_status share_cpus(parcel_world *world)
 {
   parcel_cpus *all = calloc((size_t)world->node_size, sizeof *all);
-  if (!all)
-    return parcel_fail(PARCEL_MEMORY, "no memory for the CPU masks of %d ranks", world->node_size);
+  parcel_status status =
+      all ? PARCEL_OK
+          : parcel_fail(PARCEL_MEMORY, "no memory for the CPU masks of %d ranks", world->node_size);
+  if ((status = parcel_world_agree(world, status))) {
+    free(all);
+    return status;
+  }
   world->mask = parcel__cpus_of_process();
   const int bytes = (int)sizeof world->mask;
   const int code = MPI_Allgather(&world->mask, bytes, MPI_BYTE, all, bytes, MPI_BYTE, world->node);
-  const parcel_status status = parcel_mpi_check(code, "MPI_Allgather of CPU masks");
+  status = parcel_mpi_check(code, "MPI_Allgather of CPU masks");
   int sharers = 0;
   int place = 0;
   for (int r = 0; r < world->node_size && !status; ++r)

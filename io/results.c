@@ -142,27 +142,28 @@ parcel_status parcel_results_create(const parcel_world *world, const parcel_swee
 
 /* ---- the end ---- */
 
-static parcel_status check_ledger(const parcel_results *results, parcel_index *done)
+static parcel_status count_done(const parcel_results *results, parcel_index *done)
 {
-  const parcel_index blocks = parcel_block_grid_count(results->grid);
-  const parcel_status status =
-      parcel__ledger_count(&results->file, results->fd, results->places[0], blocks, done);
-  if (status || *done == blocks)
-    return status;
-  return parcel_fail(PARCEL_IO, "only %" PRId64 " of %" PRId64 " blocks of '%s' are in its ledger", *done,
-                     blocks, results->file.part);
+  return parcel__ledger_count(&results->file, results->fd, results->places[0],
+                              parcel_block_grid_count(results->grid), done);
 }
 
 /* Rank 0's work after a success: checked, marked, on the disk, named. */
 static parcel_status finish_file(const parcel_results *results)
 {
+  const parcel_file *file = &results->file;
+  const parcel_index blocks = parcel_block_grid_count(results->grid);
   parcel_index done = 0;
-  parcel_status status = PARCEL_OK;
-  if ((status = check_ledger(results, &done)) ||
-      (status = parcel__schema_set_outcome(results->file.part, "complete")) ||
-      (status = parcel__file_sync(&results->file, results->fd)))
+  parcel_status status = count_done(results, &done);
+  if (status)
     return status;
-  return parcel__file_publish(&results->file, results->replaces);
+  if (done < blocks)
+    return parcel_fail(PARCEL_IO, "only %" PRId64 " of %" PRId64 " blocks of '%s' are in its ledger", done,
+                       blocks, file->part);
+  if ((status = parcel__schema_set_outcome(file->part, "complete")) ||
+      (status = parcel__file_sync(file, results->fd)))
+    return status;
+  return parcel__file_publish(file, results->replaces);
 }
 
 /* Rank 0's work after a failure; what goes wrong here must not hide what went wrong before. */
@@ -171,12 +172,21 @@ static void abandon_file(const parcel_results *results, parcel_status outcome)
   char text[PARCEL_ERROR_SIZE];
   parcel_index done = 0;
   snprintf(text, sizeof text, "%s", parcel_last_error());
-  const parcel_status status = check_ledger(results, &done);
-  if (status && done == 0 && outcome != PARCEL_STOPPED)
+  const bool is_empty = count_done(results, &done) == PARCEL_OK && done == 0;
+  if (is_empty && outcome != PARCEL_STOPPED)
     unlink(results->file.part);
   else if (parcel__schema_set_outcome(results->file.part, outcome == PARCEL_STOPPED ? "stopped" : "failed"))
     parcel_world_warn(results->world, "%s", parcel_last_error());
   parcel_fail(outcome, "%s", text);
+}
+
+/* A complete file whose name has been taken meanwhile stays complete, as a .part. */
+static parcel_status finish_or_abandon(const parcel_results *results)
+{
+  const parcel_status status = finish_file(results);
+  if (status && status != PARCEL_EXISTS)
+    abandon_file(results, status);
+  return status;
 }
 
 parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
@@ -189,7 +199,7 @@ parcel_status parcel_results_close(parcel_results **results, parcel_status outco
     if (is_root)
       abandon_file(ending, outcome);
   } else if (!(outcome = parcel_world_agree(ending->world, parcel__file_sync(&ending->file, ending->fd)))) {
-    outcome = parcel_world_follow_root(ending->world, is_root ? finish_file(ending) : PARCEL_OK);
+    outcome = parcel_world_follow_root(ending->world, is_root ? finish_or_abandon(ending) : PARCEL_OK);
   }
   release(results);
   return outcome;

@@ -416,10 +416,19 @@ static bool add_root_attributes(hid_t file, const parcel_schema *schema)
          add_integer_attribute(file, "step", schema->sweep->range.step);
 }
 
+/* No lock on the file: nobody but its run writes it, and a reader that holds a lock must not make the run
+ * fail. */
+static hid_t access_without_lock(void)
+{
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_file_locking(access, false, true);
+  return access;
+}
+
 static hid_t create_file(const char *path)
 {
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  const hid_t access = access_without_lock();
   H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   H5Pset_alignment(access, PAGE, PAGE);
@@ -427,6 +436,15 @@ static hid_t create_file(const char *path)
   is_good(file, "create the file", path);
   H5Pclose(access);
   H5Pclose(creation);
+  return file;
+}
+
+static hid_t open_file(const char *path)
+{
+  const hid_t access = access_without_lock();
+  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
+  is_good(file, "open the file", path);
+  H5Pclose(access);
   return file;
 }
 
@@ -493,8 +511,8 @@ parcel_status parcel__schema_set_outcome(const char *path, const char *outcome)
   char now[PARCEL_TIME_SIZE];
   snprintf(status, sizeof status, "%s", outcome);
   const error_printing before = silence_hdf5();
-  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-  bool is_set = is_good(file, "open the file", path) && overwrite_attribute(file, "status", status) &&
+  const hid_t file = open_file(path);
+  bool is_set = file >= 0 && overwrite_attribute(file, "status", status) &&
                 overwrite_text(file, "parcel/provenance/end_time", parcel__time_text(now));
   if (file >= 0 && H5Fclose(file) < 0 && is_set)
     is_set = is_good(-1, "close the file", path);

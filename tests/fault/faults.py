@@ -54,6 +54,14 @@ def is_alive(pid):
         return False
 
 
+def wait_for_end(pids, timeout=10):
+    """Those of the processes that are still there after a while: ranks outlive a killed mpirun for a moment."""
+    deadline = time.monotonic() + timeout
+    while any(map(is_alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return [pid for pid in pids if is_alive(pid)]
+
+
 class Run:
     """A program under way."""
 
@@ -88,7 +96,7 @@ class Run:
             raise AssertionError(f"'{' '.join(self.process.args)}' did not end within {timeout} s") from None
         self.seconds_to_end = time.monotonic() - begin
         self.code = self.process.returncode
-        self.survivors = [pid for pid in pids if is_alive(pid)]
+        self.survivors = wait_for_end(pids)
         return self
 
     @property
@@ -130,6 +138,9 @@ class FaultTest(unittest.TestCase):
         self.part = self.folder / "results.h5.part"
 
     def start(self, ranks, *command):
+        """Starts a program in an empty folder, whatever the last one left there."""
+        for entry in self.folder.iterdir():
+            entry.unlink()
         run = Run(ranks, *command)
         self.addCleanup(self.kill, run)
         return run

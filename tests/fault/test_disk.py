@@ -96,7 +96,6 @@ class FileSizeLimitTest(faults.FaultTest):
                 self.assertEqual(run.code, 1, run.stderr)
                 self.assert_one_message(run, "rank ", f"cannot write '{self.part}': File too large")
                 self.assert_only_part("failed")
-                self.part.unlink()
 
     def test_rank_0_that_cannot_write_any_more_says_so_and_ends_with_code_1(self):
         for ranks in (1, 3):
@@ -108,7 +107,6 @@ class FileSizeLimitTest(faults.FaultTest):
                 self.assert_one_message(run, "rank 0 on ", f"cannot write '{self.part}': File too large")
                 self.assertEqual(run.code, 1, run.stderr)
                 self.assert_only_part("running", "failed")
-                self.part.unlink()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ class KernelTest(faults.FaultTest):
                 self.assertEqual(run.code, 1)
                 self.assert_one_message(run, "rank 0 on ", "at index 0: 0 is an unlucky number")
                 self.assertFalse(self.output.exists())
-                self.part.unlink(missing_ok=True)
 
     def test_a_failure_late_in_the_run_names_rank_and_index(self):
         for ranks in faults.RANKS:
@@ -21,7 +20,6 @@ class KernelTest(faults.FaultTest):
                 failure = "kernel 'twice' failed at index 997: 997 is an unlucky number"
                 self.assert_one_message(run, f"rank {ranks - 1} on ", failure)
                 self.assert_only_part("failed")
-                self.part.unlink()
 
     def test_a_single_block_that_fails_leaves_nothing(self):
         run = self.start_failing(1, "fail", index=3, count=10).end()
@@ -41,7 +39,6 @@ class KernelTest(faults.FaultTest):
                 self.assertNotEqual(run.code, 0)
                 self.assertEqual(run.survivors, [])
                 self.assert_only_part("running")
-                self.part.unlink()
 
     def test_a_signal_that_a_kernel_raises_ends_the_run(self):
         run = self.start_failing(1, "raise", index=997).end()

@@ -25,7 +25,6 @@ class KillTest(faults.FaultTest):
         self.assertEqual(run.survivors, [])
         self.assertLess(run.seconds_to_end, 15)
         self.assert_only_part("running")
-        self.part.unlink()
 
     def test_killing_one_rank_ends_the_job(self):
         for ranks in faults.RANKS:

@@ -22,7 +22,6 @@ class SignalTest(faults.FaultTest):
         self.assertEqual(run.survivors, [])
         self.assertLessEqual(len(run.messages), 1, run.stderr)
         self.assert_only_part(*statuses)
-        self.part.unlink()
 
     def test_mpirun_passes_a_request_to_stop_on(self):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -35,8 +35,9 @@ PARCEL_API size_t parcel_type_size(parcel_type type);
 
 /** One output of the kernel. Owns nothing: the texts are the caller's and outlive the sweep. */
 typedef struct parcel_column {
-  const char *name; /* of the dataset: a letter, then letters, digits, '_'; unique; not "index" or "parcel" */
-  parcel_type type; /* of each value */
+  const char *
+      name; /* of the dataset: a letter, then letters, digits, '_'; unique; not "index", "parcel", "width_K" */
+  parcel_type type;      /* of each value */
   parcel_index width;    /* values per position; 0 and 1: one, dataset of shape (n); otherwise (n, width) */
   const char *units;     /* as UDUNITS writes them; NULL: "1", a pure number */
   const char *long_name; /* for people and plots; NULL: the name */
