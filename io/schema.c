@@ -9,13 +9,13 @@
  * of it waits in a cache. */
 #include "schema_impl.h"
 
-#include <hdf5.h>
 #include <hdf5_hl.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "hdf5_impl.h"
 #include "ledger_impl.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -23,111 +23,13 @@
 #endif
 
 enum {
-  STATUS_SIZE = 8,          /* "complete" */
-  MESSAGE_SIZE = 256,       /* of a failure */
-  FAILURES_PER_CHUNK = 64,  /* 17 kB */
-  LONGEST_ATTRIBUTE = 4096, /* HDF5 allows 64 KiB for all attributes of an object in its header */
+  STATUS_SIZE = 8,         /* "complete" */
+  MESSAGE_SIZE = 256,      /* of a failure */
+  FAILURES_PER_CHUNK = 64, /* 17 kB */
   PAGE = 4096,
   STRUCTURE_BYTES = 1 << 16,   /* more than headers, attributes and short texts take */
   BYTES_PER_COLUMN = 3 * PAGE, /* its header and attributes, and its alignment */
 };
-
-/* ---- errors ---- */
-
-typedef struct error_printing {
-  H5E_auto2_t function;
-  void *data;
-} error_printing;
-
-static error_printing silence_hdf5(void)
-{
-  error_printing before = {NULL, NULL};
-  H5Eget_auto2(H5E_DEFAULT, &before.function, &before.data);
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  return before;
-}
-
-static void restore_hdf5(error_printing before)
-{
-  H5Eset_auto2(H5E_DEFAULT, before.function, before.data);
-}
-
-/* The innermost reason on HDF5's stack is where the walk upwards begins. */
-static herr_t take_first(unsigned n, const H5E_error2_t *error, void *text)
-{
-  if (n == 0)
-    snprintf(text, PARCEL_ERROR_SIZE, "%s", error->desc ? error->desc : "unknown reason");
-  return 0;
-}
-
-/* True if an HDF5 call succeeded. Otherwise its reason is recorded at once: the next call would clear it. */
-static bool is_good(int64_t result, const char *doing, const char *what)
-{
-  char reason[PARCEL_ERROR_SIZE] = "unknown reason";
-  if (result >= 0)
-    return true;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, reason);
-  parcel_fail(PARCEL_HDF5, "HDF5 cannot %s '%s': %s", doing, what, reason);
-  return false;
-}
-
-/* ---- attributes and texts ---- */
-
-static hid_t text_type(size_t size)
-{
-  const hid_t type = H5Tcopy(H5T_C_S1);
-  if (type >= 0) {
-    H5Tset_size(type, size > 0 ? size : 1);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-  }
-  return type;
-}
-
-static bool add_attribute(hid_t object, const char *name, hid_t type, const void *value)
-{
-  const hid_t space = H5Screate(H5S_SCALAR);
-  const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  const bool is_made = is_good(attribute, "create the attribute", name);
-  const bool is_written = is_made && is_good(H5Awrite(attribute, type, value), "write the attribute", name);
-  if (is_made)
-    H5Aclose(attribute);
-  H5Sclose(space);
-  return is_written;
-}
-
-/* size: bytes to reserve; 0 for as many as the text has */
-static bool add_text_attribute(hid_t object, const char *name, const char *text, size_t size)
-{
-  char cut[LONGEST_ATTRIBUTE] = "";
-  snprintf(cut, sizeof cut, "%s", text);
-  const hid_t type = text_type(size > 0 ? size : strlen(cut));
-  const bool is_added = add_attribute(object, name, type, cut);
-  H5Tclose(type);
-  return is_added;
-}
-
-static bool add_integer_attribute(hid_t object, const char *name, parcel_index value)
-{
-  return add_attribute(object, name, H5T_STD_I64LE, &value);
-}
-
-/* A scalar dataset: attributes are limited in size, texts here are not. Its closing zero is kept, since
- * netCDF takes a text of one byte for a char. */
-static bool add_text(hid_t where, const char *name, const char *text)
-{
-  const hid_t type = text_type(strlen(text) + 1);
-  const hid_t space = H5Screate(H5S_SCALAR);
-  const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  const bool is_made = is_good(dataset, "create the dataset", name);
-  const bool is_written = is_made && is_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text),
-                                             "write the dataset", name);
-  if (is_made)
-    H5Dclose(dataset);
-  H5Sclose(space);
-  H5Tclose(type);
-  return is_written;
-}
 
 /* ---- dimensions and datasets ---- */
 
@@ -167,8 +69,8 @@ static hid_t growing_layout(void)
 static bool attach_scales(hid_t dataset, const plan *plan)
 {
   for (int d = 0; d < plan->rank; ++d)
-    if (plan->scales[d] >= 0 &&
-        !is_good(H5DSattach_scale(dataset, plan->scales[d], (unsigned)d), "name a dimension of", plan->name))
+    if (plan->scales[d] >= 0 && !parcel__hdf5_good(H5DSattach_scale(dataset, plan->scales[d], (unsigned)d),
+                                                   "name a dimension of", plan->name))
       return false;
   return true;
 }
@@ -180,10 +82,11 @@ static hid_t make_dataset(const plan *plan, hid_t layout)
   const bool grows = H5Pget_layout(layout) == H5D_CHUNKED;
   const hid_t space = H5Screate_simple(plan->rank, plan->extent, grows ? unlimited : NULL);
   hid_t dataset =
-      is_good(space, "describe the extent of", plan->name)
+      parcel__hdf5_good(space, "describe the extent of", plan->name)
           ? H5Dcreate2(plan->where, plan->name, plan->type, space, H5P_DEFAULT, layout, H5P_DEFAULT)
           : H5I_INVALID_HID;
-  if (space >= 0 && is_good(dataset, "create the dataset", plan->name) && !attach_scales(dataset, plan)) {
+  if (space >= 0 && parcel__hdf5_good(dataset, "create the dataset", plan->name) &&
+      !attach_scales(dataset, plan)) {
     H5Dclose(dataset);
     dataset = H5I_INVALID_HID;
   }
@@ -215,7 +118,7 @@ static hid_t make_dimension(hid_t where, const char *name, parcel_index length, 
                      .scales = {H5I_INVALID_HID}};
   const hid_t scale = make_dataset(&plan, grows ? growing_layout() : H5Pcreate(H5P_DATASET_CREATE));
   snprintf(mark, sizeof mark, "This is a netCDF dimension but not a netCDF variable.%10" PRId64, length);
-  if (scale >= 0 && !is_good(H5DSset_scale(scale, mark), "make a dimension of", name)) {
+  if (scale >= 0 && !parcel__hdf5_good(H5DSset_scale(scale, mark), "make a dimension of", name)) {
     H5Dclose(scale);
     return H5I_INVALID_HID;
   }
@@ -279,8 +182,9 @@ static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int
   const hid_t dataset = make_dataset(&plan, placed_layout());
   const bool is_added =
       dataset >= 0 && get_place(dataset, column->name, place) &&
-      add_text_attribute(dataset, "long_name", column->long_name ? column->long_name : column->name, 0) &&
-      add_text_attribute(dataset, "units", column->units ? column->units : "1", 0);
+      parcel__hdf5_add_text_attribute(dataset, "long_name",
+                                      column->long_name ? column->long_name : column->name, 0) &&
+      parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0);
   if (dataset >= 0)
     H5Dclose(dataset);
   if (across >= 0)
@@ -291,8 +195,9 @@ static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int
 static bool add_columns(hid_t file, const parcel_schema *schema, parcel_index places[])
 {
   const hid_t index = make_dimension(file, "index", schema->grid.positions, false);
-  bool is_added = index >= 0 && add_integer_attribute(index, "first", schema->sweep->range.first) &&
-                  add_integer_attribute(index, "step", schema->sweep->range.step);
+  bool is_added = index >= 0 &&
+                  parcel__hdf5_add_integer_attribute(index, "first", schema->sweep->range.first) &&
+                  parcel__hdf5_add_integer_attribute(index, "step", schema->sweep->range.step);
   for (int c = 0; c < schema->sweep->column_count && is_added; ++c)
     is_added = add_column(file, index, schema, c, &places[c]);
   if (index >= 0)
@@ -309,8 +214,8 @@ static hid_t commit_ledger_type(hid_t group)
   H5Tinsert(type, "time", offsetof(parcel_ledger_entry, time), H5T_IEEE_F64LE);
   H5Tinsert(type, "rank", offsetof(parcel_ledger_entry, rank), H5T_STD_I32LE);
   H5Tinsert(type, "state", offsetof(parcel_ledger_entry, state), H5T_STD_I32LE);
-  if (is_good(H5Tcommit2(group, "ledger_entry", type, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "name the type",
-              "ledger_entry"))
+  if (parcel__hdf5_good(H5Tcommit2(group, "ledger_entry", type, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                        "name the type", "ledger_entry"))
     return type;
   H5Tclose(type);
   return H5I_INVALID_HID;
@@ -345,7 +250,7 @@ static hid_t make_group(hid_t where, const char *name)
   H5Pset_link_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   H5Pset_attr_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   const hid_t group = H5Gcreate2(where, name, H5P_DEFAULT, ordered, H5P_DEFAULT);
-  is_good(group, "create the group", name);
+  parcel__hdf5_good(group, "create the group", name);
   H5Pclose(ordered);
   return group;
 }
@@ -354,7 +259,7 @@ static bool add_failures(hid_t parcel)
 {
   const hid_t group = make_group(parcel, "failures");
   const hid_t failure = group >= 0 ? make_dimension(group, "failure", 0, true) : H5I_INVALID_HID;
-  const hid_t message = text_type(MESSAGE_SIZE);
+  const hid_t message = parcel__hdf5_text_type(MESSAGE_SIZE);
   bool is_added = failure >= 0;
   const plan plans[] = {{.name = "index", .type = H5T_STD_I64LE},
                         {.name = "code", .type = H5T_STD_I32LE},
@@ -379,7 +284,7 @@ static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
   const hid_t group = make_group(parcel, "provenance");
   bool is_added = group >= 0;
   for (int i = 0; i < provenance->count && is_added; ++i)
-    is_added = add_text(group, provenance->items[i].name, provenance->items[i].text);
+    is_added = parcel__hdf5_add_text(group, provenance->items[i].name, provenance->items[i].text);
   if (group >= 0)
     H5Gclose(group);
   return is_added;
@@ -388,11 +293,12 @@ static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
 static bool add_parcel(hid_t file, const parcel_schema *schema, parcel_index *ledger)
 {
   const hid_t group = make_group(file, "parcel");
-  const bool is_added = group >= 0 && add_integer_attribute(group, "positions", schema->grid.positions) &&
-                        add_integer_attribute(group, "parts", schema->grid.parts) &&
-                        add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
-                        add_ledger(group, parcel_block_grid_count(schema->grid), ledger) &&
-                        add_failures(group) && add_provenance(group, schema->provenance);
+  const bool is_added =
+      group >= 0 && parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
+      parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
+      parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
+      add_ledger(group, parcel_block_grid_count(schema->grid), ledger) && add_failures(group) &&
+      add_provenance(group, schema->provenance);
   if (group >= 0)
     H5Gclose(group);
   return is_added;
@@ -402,18 +308,18 @@ static bool add_parcel(hid_t file, const parcel_schema *schema, parcel_index *le
 
 static bool add_root_attributes(hid_t file, const parcel_schema *schema)
 {
-  char history[LONGEST_ATTRIBUTE];
+  char history[PARCEL_HDF5_LONGEST_ATTRIBUTE];
   const int32_t format = 1;
   snprintf(history, sizeof history, "%s: %s", parcel__provenance_get(schema->provenance, "start_time"),
            parcel__provenance_get(schema->provenance, "command_line"));
-  return add_text_attribute(file, "title", schema->title, 0) &&
-         add_text_attribute(file, "history", history, 0) &&
-         add_text_attribute(file, "source", "Parcel " PARCEL_VERSION, 0) &&
-         add_text_attribute(file, "Conventions", "CF-1.10", 0) &&
-         add_attribute(file, "parcel_format", H5T_STD_I32LE, &format) &&
-         add_text_attribute(file, "status", "running", STATUS_SIZE) &&
-         add_integer_attribute(file, "first", schema->sweep->range.first) &&
-         add_integer_attribute(file, "step", schema->sweep->range.step);
+  return parcel__hdf5_add_text_attribute(file, "title", schema->title, 0) &&
+         parcel__hdf5_add_text_attribute(file, "history", history, 0) &&
+         parcel__hdf5_add_text_attribute(file, "source", "Parcel " PARCEL_VERSION, 0) &&
+         parcel__hdf5_add_text_attribute(file, "Conventions", "CF-1.10", 0) &&
+         parcel__hdf5_add_attribute(file, "parcel_format", H5T_STD_I32LE, &format) &&
+         parcel__hdf5_add_text_attribute(file, "status", "running", STATUS_SIZE) &&
+         parcel__hdf5_add_integer_attribute(file, "first", schema->sweep->range.first) &&
+         parcel__hdf5_add_integer_attribute(file, "step", schema->sweep->range.step);
 }
 
 /* No lock on the file: nobody but its run writes it, and a reader that holds a lock must not make the run
@@ -433,7 +339,7 @@ static hid_t create_file(const char *path)
   H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   H5Pset_alignment(access, PAGE, PAGE);
   const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
-  is_good(file, "create the file", path);
+  parcel__hdf5_good(file, "create the file", path);
   H5Pclose(access);
   H5Pclose(creation);
   return file;
@@ -443,7 +349,7 @@ static hid_t open_file(const char *path)
 {
   const hid_t access = access_without_lock();
   const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
-  is_good(file, "open the file", path);
+  parcel__hdf5_good(file, "open the file", path);
   H5Pclose(access);
   return file;
 }
@@ -451,13 +357,13 @@ static hid_t open_file(const char *path)
 parcel_status parcel__schema_create(const char *path, const parcel_schema *schema, parcel_index *ledger,
                                     parcel_index columns[])
 {
-  const error_printing before = silence_hdf5();
+  const parcel_hdf5_printing before = parcel__hdf5_silence();
   const hid_t file = create_file(path);
   bool is_made = file >= 0 && add_root_attributes(file, schema) && add_columns(file, schema, columns) &&
                  add_parcel(file, schema, ledger);
   if (file >= 0 && H5Fclose(file) < 0 && is_made)
-    is_made = is_good(-1, "close the file", path);
-  restore_hdf5(before);
+    is_made = parcel__hdf5_good(-1, "close the file", path);
+  parcel__hdf5_restore(before);
   return is_made ? PARCEL_OK : PARCEL_HDF5;
 }
 
@@ -480,42 +386,17 @@ parcel_index parcel__schema_bytes(const parcel_schema *schema)
   return sum;
 }
 
-static bool overwrite_attribute(hid_t file, const char *name, const char *text)
-{
-  const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
-  if (!is_good(attribute, "open the attribute", name))
-    return false;
-  const hid_t type = H5Aget_type(attribute);
-  const bool is_written = is_good(H5Awrite(attribute, type, text), "write the attribute", name);
-  H5Tclose(type);
-  H5Aclose(attribute);
-  return is_written;
-}
-
-static bool overwrite_text(hid_t file, const char *name, const char *text)
-{
-  const hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
-  if (!is_good(dataset, "open the dataset", name))
-    return false;
-  const hid_t type = H5Dget_type(dataset);
-  const bool is_written =
-      is_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text), "write the dataset", name);
-  H5Tclose(type);
-  H5Dclose(dataset);
-  return is_written;
-}
-
 parcel_status parcel__schema_set_outcome(const char *path, const char *outcome)
 {
   char status[STATUS_SIZE + 1] = "";
   char now[PARCEL_TIME_SIZE];
   snprintf(status, sizeof status, "%s", outcome);
-  const error_printing before = silence_hdf5();
+  const parcel_hdf5_printing before = parcel__hdf5_silence();
   const hid_t file = open_file(path);
-  bool is_set = file >= 0 && overwrite_attribute(file, "status", status) &&
-                overwrite_text(file, "parcel/provenance/end_time", parcel__time_text(now));
+  bool is_set = file >= 0 && parcel__hdf5_set_text_attribute(file, "status", status) &&
+                parcel__hdf5_set_text(file, "parcel/provenance/end_time", parcel__time_text(now));
   if (file >= 0 && H5Fclose(file) < 0 && is_set)
-    is_set = is_good(-1, "close the file", path);
-  restore_hdf5(before);
+    is_set = parcel__hdf5_good(-1, "close the file", path);
+  parcel__hdf5_restore(before);
   return is_set ? PARCEL_OK : PARCEL_HDF5;
 }

@@ -33,10 +33,12 @@ typedef enum parcel_type {
 /** Bytes of one value; 0 for a number that is no type. Any thread. */
 PARCEL_API size_t parcel_type_size(parcel_type type);
 
-/** One output of the kernel. Owns nothing: the texts are the caller's and outlive the sweep. */
+/** One output of the kernel. Owns nothing: the texts are the caller's and outlive the sweep.
+ *
+ *  The name is its dataset's: a letter, then letters, digits and '_'; unique in the sweep; and none of the
+ *  names that the file needs itself, "index", "parcel" and "width_" with a number. */
 typedef struct parcel_column {
-  const char *
-      name; /* of the dataset: a letter, then letters, digits, '_'; unique; not "index", "parcel", "width_K" */
+  const char *name;
   parcel_type type;      /* of each value */
   parcel_index width;    /* values per position; 0 and 1: one, dataset of shape (n); otherwise (n, width) */
   const char *units;     /* as UDUNITS writes them; NULL: "1", a pure number */
