@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <parcel/world.h>
+
 enum { TOKEN_TAG = 32001 };
 
 static bool owns_mpi;
@@ -23,6 +25,29 @@ static bool mpi_runs(void)
   MPI_Initialized(&is_initialised);
   MPI_Finalized(&is_finalized);
   return is_initialised && !is_finalized;
+}
+
+int mpi_test_open_world(void **state)
+{
+  parcel_world *world = NULL;
+  if (parcel_world_open(MPI_COMM_WORLD, &world))
+    return -1;
+  *state = world;
+  return 0;
+}
+
+int mpi_test_open_quiet_world(void **state)
+{
+  const int failed = mpi_test_open_world(state);
+  if (!failed)
+    parcel_world_set_quiet(*state, true);
+  return failed;
+}
+
+int mpi_test_close_world(void **state)
+{
+  parcel_world *world = *state;
+  return parcel_world_close(&world, PARCEL_OK);
 }
 
 int mpi_test_rank(void)

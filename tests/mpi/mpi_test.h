@@ -51,6 +51,11 @@ int mpi_test_run_group(const char *name, const struct CMUnitTest tests[], size_t
                        CMFixtureFunction setup, CMFixtureFunction teardown);
 enum { mpi_test_longest_seconds = 58 };
 
+/** Fixtures of a whole group: *state is a world over MPI_COMM_WORLD, for the quiet ones without warnings. */
+int mpi_test_open_world(void **state);
+int mpi_test_open_quiet_world(void **state);
+int mpi_test_close_world(void **state);
+
 /** In MPI_COMM_WORLD. */
 int mpi_test_rank(void);
 int mpi_test_size(void);

@@ -145,20 +145,10 @@ static void closing_nothing_is_fine(void **state)
   assert_all(none == NULL);
 }
 
-static int open_world(void **state)
+static int seed_and_open_world(void **state)
 {
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
   srandom((unsigned)mpi_test_rank() + 1);
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  return parcel_world_close(&world, PARCEL_OK);
+  return mpi_test_open_world(state);
 }
 
 int main(void)
@@ -174,5 +164,5 @@ int main(void)
       cmocka_unit_test(closing_nothing_is_fine),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(rounds, open_world, close_world);
+  return mpi_test_run(rounds, seed_and_open_world, mpi_test_close_world);
 }

@@ -170,22 +170,6 @@ static void a_stopped_gather_has_only_whole_blocks(void **state)
   assert_all(!mpi_test_has_leftovers(parcel_world_comm(*state)));
 }
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  parcel_world_set_quiet(world, true);
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 int main(void)
 {
   const struct CMUnitTest gathers[] = {
@@ -200,5 +184,5 @@ int main(void)
       cmocka_unit_test(a_stopped_gather_has_only_whole_blocks),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(gathers, open_world, close_world);
+  return mpi_test_run(gathers, mpi_test_open_quiet_world, mpi_test_close_world);
 }

@@ -296,22 +296,6 @@ static void progress_is_shown_to_root_rises_and_ends(void **state)
   assert_root(viewer.last.done == count && viewer.last.total == count);
 }
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  parcel_world_set_quiet(world, true);
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 int main(void)
 {
   const struct CMUnitTest sweeps[] = {
@@ -328,5 +312,5 @@ int main(void)
       cmocka_unit_test(progress_is_shown_to_root_rises_and_ends),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(sweeps, open_world, close_world);
+  return mpi_test_run(sweeps, mpi_test_open_quiet_world, mpi_test_close_world);
 }

@@ -395,22 +395,6 @@ static void a_block_larger_than_any_memory_is_refused(void **state)
   assert_same_text(parcel_last_error());
 }
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  parcel_world_set_quiet(world, true);
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 int main(void)
 {
   const struct CMUnitTest failures[] = {
@@ -435,5 +419,5 @@ int main(void)
       cmocka_unit_test(a_block_larger_than_any_memory_is_refused),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(failures, open_world, close_world);
+  return mpi_test_run(failures, mpi_test_open_quiet_world, mpi_test_close_world);
 }

@@ -11,22 +11,6 @@
 
 #include "every_type.h"
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  *state = NULL;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 /* ---- opening and closing ---- */
 
 static void adopted_mpi_is_left_running(void **state)
@@ -381,5 +365,5 @@ int main(void)
       cmocka_unit_test(longest_texts_are_cut_the_same_everywhere),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(worlds, open_world, close_world);
+  return mpi_test_run(worlds, mpi_test_open_world, mpi_test_close_world);
 }

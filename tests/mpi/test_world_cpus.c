@@ -9,22 +9,6 @@
 
 #include <parcel/world.h>
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  *state = NULL;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 static void node_ranks_are_those_of_this_host(void **state)
 {
   MPI_Comm node;
@@ -154,5 +138,5 @@ int main(void)
       cmocka_unit_test(enough_cpus_or_a_quiet_world_mean_no_warning),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(hosts, open_world, close_world);
+  return mpi_test_run(hosts, mpi_test_open_world, mpi_test_close_world);
 }
