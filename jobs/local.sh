@@ -4,7 +4,7 @@
 #
 #   jobs/local.sh                          squares of 1..1000000 into ./squares.h5
 #   jobs/local.sh -p 3 -o cubes.h5 1..1000
-set -eu
+set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=jobs/packages.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests: installs what is missing, builds, runs ctest. Arguments go to ctest: `tests/run.sh -L unit`.
-set -eu
+set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
@@ -14,7 +14,7 @@ quietly cmake --build --preset dev --parallel
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-ctest --preset dev --parallel 2 "$@" | tee "$log" || status=${PIPESTATUS[0]}
+ctest --preset dev --parallel 2 "$@" | tee "$log" || status=$?
 
 # A skipped test says why on a line of its own: "skipped: the reason".
 echo

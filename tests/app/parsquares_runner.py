@@ -68,9 +68,9 @@ def environment_with(changes):
     return {name: value for name, value in kept.items() if value is not None}
 
 
-def command_of(arguments, ranks=None, launcher=()):
+def command_of(arguments, ranks=None, launcher=(), program=PARSQUARES):
     """The whole command: alone (ranks None) or by mpirun, whose further options are the launcher's."""
-    command = [PARSQUARES, *map(str, arguments)]
+    command = [str(program), *map(str, arguments)]
     if ranks is not None:
         return [MPIRUN, "-n", str(ranks), *launcher, *command]
     return [*launcher, *command]
@@ -147,9 +147,18 @@ class ProgramTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, folder)
         return folder
 
-    def run_program(self, *arguments, ranks=None, launcher=(), environment=None, folder=None, **how):
-        command = command_of(arguments, ranks, launcher)
+    def run_program(self, *arguments, ranks=None, launcher=(), environment=None, folder=None, program=PARSQUARES,
+                    **how):
+        command = command_of(arguments, ranks, launcher, program)
         return finish(start(command, folder or self.folder, environment, **how))
+
+    def install(self):
+        """The program, installed where any user may run it: the checkout may be out of their reach."""
+        prefix = self.make_folder()
+        prefix.chmod(0o755)
+        subprocess.run(["cmake", "--install", os.environ["PARCEL_BUILD"], "--prefix", prefix], check=True,
+                       stdout=subprocess.DEVNULL)
+        return prefix / "bin" / "parsquares"
 
     def run_well(self, *arguments, **how):
         """Runs the program, which must succeed and have nothing to say on stderr."""

@@ -220,9 +220,10 @@ class InputOutput(ProgramTest):
         scratch.chmod(0o777)
         user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         environment = {"TMPDIR": str(scratch), "HOME": str(scratch)}
+        program = self.install()
         for ranks in (None, 3):
             with self.subTest(ranks=ranks):
-                outcome = self.run_program("1..7", ranks=ranks, environment=environment, **user)
+                outcome = self.run_program("1..7", ranks=ranks, environment=environment, program=program, **user)
                 self.assert_refused(outcome, FAILED, "Permission denied")
                 self.assertEqual(self.names(), [])
 

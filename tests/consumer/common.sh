@@ -1,6 +1,6 @@
 # Sourced by the scripts beside it. Gives them $work (a folder that is removed at the end), $project and these functions.
 # shellcheck shell=bash
-set -eu
+set -euo pipefail
 : "${PARCEL_SOURCE:?the checkout}" "${MPIRUN:=mpirun}"
 export project=$PARCEL_SOURCE/tests/consumer/project
 work=$(mktemp -d "${TMPDIR:-/tmp}/parcel-consumer.XXXXXX")

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The current build, installed and moved: programs outside the tree build against it by find_package and by pkg-config,
 # and run.
-set -eu
+set -euo pipefail
 : "${PARCEL_BUILD:?the build folder}"
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"

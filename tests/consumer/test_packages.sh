@@ -1,6 +1,6 @@
 #!/bin/bash
 # What is missing is named: the Debian package where Parcel is configured, the component's need where it is used.
-set -eu
+set -euo pipefail
 : "${PARCEL_BUILD:?the build folder}"
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"

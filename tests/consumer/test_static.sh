@@ -1,6 +1,6 @@
 #!/bin/bash
 # Parcel as static libraries, installed and moved: what they need in private is found by whoever links them.
-set -eu
+set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Parcel inside another project (add_subdirectory, FetchContent): builds, runs, and leaves the project's settings alone.
-set -eu
+set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the preset and runs the unit and MPI tests in it: check_sanitizer.sh asan|tsan
-set -eu
+set -euo pipefail
 cd "$PARCEL_SOURCE"
 cmake --preset "$1" >/dev/null
 cmake --build --preset "$1" --parallel 2 >/dev/null

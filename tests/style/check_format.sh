@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every C file is as clang-format writes it, and no line, comments included, is longer than the limit.
-set -eu
+set -euo pipefail
 cd "$PARCEL_SOURCE"
 mapfile -t files < <(git ls-files '*.[ch]' '*.cpp')
 clang-format --dry-run -Werror "${files[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # clang-tidy has nothing to say about the library and the programs. One file at a time: its checker of va_list carries
 # state from one file into the next.
-set -eu
+set -euo pipefail
 cd "$PARCEL_SOURCE"
 for file in partition/*.c core/*.c io/*.c apps/*.c; do
   clang-tidy -p "$PARCEL_BUILD" --quiet --extra-arg=-Wno-unknown-warning-option "$file" 2>/dev/null
