@@ -1,6 +1,4 @@
 /* parsquares: the powers of a range of integers, on every core of every rank, into one HDF5 file. */
-#include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +6,12 @@
 
 #include <parcel/parcel.h>
 
+#include "command_line.h"
 #include "powers.h"
 
 /* ---- the command line ---- */
 
-enum { KEY_FORCE = 0x100, KEY_PROGRESS };
+enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force", 0},
@@ -26,17 +25,7 @@ static const struct argp_option options[] = {
     {"verbose", 'v', NULL, 0, "print more about the run", 0},
     {"help", '?', NULL, 0, "give this help", 1},
     {"version", 'V', NULL, 0, "print the version", 1},
-    /* a RANGE that begins with a negative number looks like an option to getopt */
-    {NULL, '0', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '1', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '2', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '3', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '4', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '5', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '6', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '7', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '8', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
-    {NULL, '9', "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0},
+    COMMAND_LINE_NUMBERS,
     {0}};
 
 typedef enum action { RUN, SHOW_HELP, SHOW_VERSION } action;
@@ -52,25 +41,12 @@ typedef struct arguments {
   bool replaces;
   parcel_progress_kind progress;
   bool is_quiet, is_verbose;
-  bool is_given[KEY_PROGRESS + 1]; /* by key: an option given twice is a mistake */
 } arguments;
-
-static parcel_status parse_count(const char *option, const char *text, parcel_index most, parcel_index *out)
-{
-  parcel_index value = 0;
-  const parcel_status status = parcel_index_parse(text, &value);
-  if (status)
-    return parcel_fail(PARCEL_INVALID, "%s: %s", option, parcel_last_error());
-  if (value < 1 || value > most)
-    return parcel_fail(PARCEL_INVALID, "%s: %s is outside 1..%" PRId64, option, text, most);
-  *out = value;
-  return PARCEL_OK;
-}
 
 static parcel_status parse_threads(const char *text, int *out)
 {
   parcel_index threads = 0;
-  const parcel_status status = parse_count("--threads", text, 65536, &threads);
+  const parcel_status status = command_line_count("--threads", text, 65536, &threads);
   if (!status)
     *out = (int)threads;
   return status;
@@ -84,62 +60,36 @@ static parcel_status parse_output(const char *text, const char **out)
   return PARCEL_OK;
 }
 
-static parcel_status parse_range(arguments *into, const char *text)
+/* A word is the RANGE. */
+static parcel_status take_word(void *ctx, const char *text)
 {
+  arguments *into = ctx;
   if (into->range_text)
     return parcel_fail(PARCEL_INVALID, "more than one RANGE: '%s' and '%s'", into->range_text, text);
   into->range_text = text;
   return parcel_range_parse(text, &into->range);
 }
 
-static parcel_status take_option(arguments *into, int key, char *value, const char *word)
+static parcel_status take_option(void *ctx, int key, const char *value)
 {
+  arguments *into = ctx;
   switch (key) {
   case 'o': return parse_output(value, &into->output);
   case 'p': return powers_parse(value, &into->powers);
   case 't': return parse_threads(value, &into->threads);
-  case 'b': return parse_count("--block", value, INT64_MAX, &into->block);
+  case 'b': return command_line_count("--block", value, INT64_MAX, &into->block);
   case 'q': into->is_quiet = true; return PARCEL_OK;
   case 'v': into->is_verbose = true; return PARCEL_OK;
   case '?': into->action = SHOW_HELP; return PARCEL_OK;
   case 'V': into->action = SHOW_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
   case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
-  default: return parse_range(into, word); /* a digit: the word is a negative number */
+  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
-}
-
-static const char *name_of(int key)
-{
-  const struct argp_option *option = options;
-  while (option->key != key)
-    ++option;
-  return option->name;
-}
-
-/* An argp_parser_t. What it refuses is in parcel_last_error(). */
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-  arguments *into = state->input;
-  if (key == ARGP_KEY_INIT) {
-    state->err_stream = NULL; /* no second line "Try --help" */
-    return 0;
-  }
-  if (key == ARGP_KEY_ARG)
-    return parse_range(into, value) ? EINVAL : 0;
-  if (key < 0 || key > KEY_PROGRESS)
-    return ARGP_ERR_UNKNOWN;
-  const bool is_option = key < '0' || key > '9';
-  if (is_option && into->is_given[key]) {
-    parcel_fail(PARCEL_INVALID, "--%s was given twice", name_of(key));
-    return EINVAL;
-  }
-  into->is_given[key] = true;
-  return take_option(into, key, value, state->argv[state->next - 1]) ? EINVAL : 0;
 }
 
 static const struct argp parser = {.options = options,
-                                   .parser = parse_option,
+                                   .parser = command_line_parser,
                                    .args_doc = "[RANGE]",
                                    .doc = "Computes powers of the integers of RANGE into one HDF5 file.\v"
                                           "RANGE is FIRST..LAST[..STEP], both ends included; 1..1000000 if "
@@ -159,17 +109,15 @@ static parcel_status check_arguments(arguments *arguments)
 /* Prints what is wrong, on rank 0, as one line; getopt has done so already for what it does not know. */
 static parcel_status parse(int argc, char **argv, bool speaks, arguments *out)
 {
-  const unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (speaks ? 0 : ARGP_NO_ERRS);
   *out = (arguments){.output = "squares.h5", .range = {.first = 1, .step = 1, .count = 1000000}};
-  argv[0] = program_invocation_short_name; /* getopt's messages begin like ours */
+  command_line line = {.take_option = take_option, .take_word = take_word, .into = out};
   parcel_status status = powers_parse("2", &out->powers);
-  parcel_fail(PARCEL_OK, "%s", "");
-  if (!status && argp_parse(&parser, argc, argv, flags, NULL, out))
-    status = PARCEL_INVALID;
+  if (!status)
+    status = command_line_parse(&parser, argc, argv, speaks, &line);
   if (!status && out->action == RUN)
     status = check_arguments(out);
-  if (status && speaks && *parcel_last_error())
-    fprintf(stderr, "%s: %s\n", program_invocation_short_name, parcel_last_error());
+  if (status && speaks)
+    command_line_complain();
   return status;
 }
 
@@ -252,14 +200,6 @@ static parcel_status run(const parcel_world *world, arguments *arguments)
   return status;
 }
 
-/* A report that nobody could read is a failure too. */
-static parcel_status flush_output(parcel_status status)
-{
-  if ((fflush(stdout) != 0 || ferror(stdout)) && !status)
-    return parcel_fail(PARCEL_IO, "cannot write to the standard output: %m");
-  return status;
-}
-
 int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
@@ -277,9 +217,8 @@ int main(int argc, char **argv)
   if (arguments.action == RUN)
     status = run(world, &arguments);
   else if (is_root && arguments.action == SHOW_HELP)
-    argp_help(&parser, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC,
-              program_invocation_short_name);
+    command_line_help(&parser, program_invocation_short_name);
   else if (is_root)
     printf("parsquares (Parcel) %s\n", PARCEL_VERSION);
-  return parcel_world_close(&world, flush_output(status));
+  return parcel_world_close(&world, command_line_flush(status));
 }

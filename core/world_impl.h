@@ -9,6 +9,12 @@
 bool parcel__world_is_single(const parcel_world *world);
 
 /** Message tags on the world's communicator, one per purpose. */
-enum { PARCEL_TAG_CONTROL = 1, PARCEL_TAG_GATHER_HEADER, PARCEL_TAG_GATHER_DATA };
+enum {
+  PARCEL_TAG_CONTROL = 1,
+  PARCEL_TAG_GATHER_HEADER,
+  PARCEL_TAG_GATHER_DATA,
+  PARCEL_TAG_EXCHANGE,
+  PARCEL_TAG_HALO
+};
 
 #endif

@@ -54,7 +54,7 @@ parcel_status parcel_fail(parcel_status status, const char *format, ...)
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   for (char *c = text; *c; ++c)
-    if ((unsigned char)*c < ' ')
+    if ((unsigned char)*c < ' ' || *c == 0x7f)
       *c = ' ';
   memcpy(last_error, text, sizeof text);
   return status;

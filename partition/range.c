@@ -3,9 +3,9 @@
 #include <parcel/range.h>
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "cursor_impl.h"
 
 static uint64_t distance(parcel_index from, parcel_index to)
 {
@@ -50,72 +50,9 @@ char *parcel_range_format(parcel_range range, char *text, size_t size)
   return text;
 }
 
-/* What is being read, from where on, and what to call it in a message. */
-typedef struct cursor {
-  const char
-      *noun; /* messages quote the first 99 characters of text, to have room for what is wrong with it */
-  const char *text;
-  const char *at;
-} cursor;
-
-static parcel_status fail_at(const cursor *in, const char *expected)
-{
-  const long character = (long)(in->at - in->text) + 1;
-  if (*in->at == '\0')
-    return parcel_fail(PARCEL_INVALID, "%s '%.99s': expected %s at character %ld, where it ends", in->noun,
-                       in->text, expected, character);
-  const unsigned char found = (unsigned char)*in->at;
-  if (found < ' ' || found > '~')
-    return parcel_fail(PARCEL_INVALID, "%s '%.99s': expected %s at character %ld, found byte %#04x", in->noun,
-                       in->text, expected, character, found);
-  return parcel_fail(PARCEL_INVALID, "%s '%.99s': expected %s at character %ld, found '%c'", in->noun,
-                     in->text, expected, character, found);
-}
-
-static bool is_digit(char c)
-{
-  return c >= '0' && c <= '9';
-}
-
-static parcel_status read_number(cursor *in, parcel_index *out)
-{
-  const char *start = in->at;
-  const bool is_negative = *in->at == '-';
-  const uint64_t limit = (uint64_t)INT64_MAX + (is_negative ? 1 : 0);
-  uint64_t magnitude = 0;
-
-  in->at += is_negative;
-  if (!is_digit(*in->at))
-    return fail_at(in, "a digit");
-  for (; is_digit(*in->at); ++in->at) {
-    const uint64_t digit = (uint64_t)(*in->at - '0');
-    if (magnitude > (limit - digit) / 10)
-      return parcel_fail(PARCEL_RANGE, "%s '%.99s': the number at character %ld does not fit 64 bits",
-                         in->noun, in->text, (long)(start - in->text) + 1);
-    magnitude = magnitude * 10 + digit;
-    if (in->at[1] == '_') {
-      ++in->at;
-      if (!is_digit(in->at[1])) {
-        ++in->at;
-        return fail_at(in, "a digit after '_'");
-      }
-    }
-  }
-  *out = (parcel_index)(is_negative ? -magnitude : magnitude);
-  return PARCEL_OK;
-}
-
-static parcel_status read_dots(cursor *in)
-{
-  if (strncmp(in->at, "..", 2) != 0)
-    return fail_at(in, "'..'");
-  in->at += 2;
-  return PARCEL_OK;
-}
-
 parcel_status parcel_range_parse(const char *text, parcel_range *out)
 {
-  cursor in = {.noun = "range", .text = text, .at = text};
+  parcel__cursor in = {.noun = "range", .text = text, .at = text};
   parcel_index first = 0;
   parcel_index last = 0;
   parcel_index step = 1;
@@ -123,34 +60,32 @@ parcel_status parcel_range_parse(const char *text, parcel_range *out)
 
   if (*text == '\0')
     return parcel_fail(PARCEL_INVALID, "range '': empty at character 1; expected FIRST..LAST[..STEP]");
-  if ((status = read_number(&in, &first)) || (status = read_dots(&in)))
+  if ((status = parcel__cursor_number(&in, &first)) || (status = parcel__cursor_expect(&in, "..")))
     return status;
   const char *culprit = in.at;
-  if ((status = read_number(&in, &last)))
+  if ((status = parcel__cursor_number(&in, &last)))
     return status;
   if (*in.at != '\0') {
     culprit = in.at + 2;
-    if ((status = read_dots(&in)) || (status = read_number(&in, &step)))
+    if ((status = parcel__cursor_expect(&in, "..")) || (status = parcel__cursor_number(&in, &step)))
       return status;
   }
-  if (*in.at != '\0')
-    return fail_at(&in, "the end");
+  if ((status = parcel__cursor_end(&in)))
+    return status;
   status = parcel_range_make(first, last, step, out);
   if (status)
-    return parcel_fail(status, "range '%.99s': at character %ld: %s", text, (long)(culprit - text) + 1,
-                       parcel_last_error());
+    return parcel_fail(status, "range '%.99s': at character %ld: %s", text,
+                       parcel__cursor_character(&in, culprit), parcel_last_error());
   return PARCEL_OK;
 }
 
 parcel_status parcel_index_parse(const char *text, parcel_index *out)
 {
-  cursor in = {.noun = "number", .text = text, .at = text};
+  parcel__cursor in = {.noun = "number", .text = text, .at = text};
   parcel_index value = 0;
-  const parcel_status status = read_number(&in, &value);
-  if (status)
+  parcel_status status = PARCEL_OK;
+  if ((status = parcel__cursor_number(&in, &value)) || (status = parcel__cursor_end(&in)))
     return status;
-  if (*in.at != '\0')
-    return fail_at(&in, "the end");
   *out = value;
   return PARCEL_OK;
 }

@@ -6,11 +6,17 @@
 #include <parcel/base.h>
 #include <parcel/block.h>
 #include <parcel/column.h>
+#include <parcel/exchange.h>
 #include <parcel/gather.h>
+#include <parcel/grid.h>
+#include <parcel/halo.h>
+#include <parcel/layout.h>
+#include <parcel/plan.h>
 #include <parcel/pool.h>
 #include <parcel/progress.h>
 #include <parcel/range.h>
 #include <parcel/results.h>
+#include <parcel/schedule.h>
 #include <parcel/signals.h>
 #include <parcel/sink.h>
 #include <parcel/sweep.h>

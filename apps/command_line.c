@@ -1,0 +1,78 @@
+#include "command_line.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <parcel/range.h>
+
+static const char *name_of(const struct argp *argp, int key)
+{
+  const struct argp_option *option = argp->options;
+  while (option->key != key)
+    ++option;
+  return option->name;
+}
+
+error_t command_line_parser(int key, char *value, struct argp_state *state)
+{
+  command_line *line = state->input;
+  if (key == ARGP_KEY_INIT) {
+    state->err_stream = NULL; /* no second line "Try --help" */
+    return 0;
+  }
+  if (key == ARGP_KEY_ARG)
+    return line->take_word(line->into, value) ? EINVAL : 0;
+  if (key < 0 || key >= COMMAND_LINE_KEYS)
+    return ARGP_ERR_UNKNOWN;
+  if (key >= '0' && key <= '9')
+    return line->take_word(line->into, state->argv[state->next - 1]) ? EINVAL : 0;
+  if (line->is_given[key]) {
+    parcel_fail(PARCEL_INVALID, "--%s was given twice", name_of(state->root_argp, key));
+    return EINVAL;
+  }
+  line->is_given[key] = true;
+  return line->take_option(line->into, key, value) ? EINVAL : 0;
+}
+
+parcel_status command_line_parse(const struct argp *argp, int argc, char **argv, bool speaks,
+                                 command_line *line)
+{
+  const unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (speaks ? 0 : ARGP_NO_ERRS);
+  argv[0] = program_invocation_short_name; /* getopt's messages begin like ours */
+  parcel_fail(PARCEL_OK, "%s", "");
+  return argp_parse(argp, argc, argv, flags, NULL, line) ? PARCEL_INVALID : PARCEL_OK;
+}
+
+void command_line_complain(void)
+{
+  if (*parcel_last_error())
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, parcel_last_error());
+}
+
+parcel_status command_line_count(const char *option, const char *text, parcel_index most, parcel_index *out)
+{
+  parcel_index value = 0;
+  const parcel_status status = parcel_index_parse(text, &value);
+  if (status)
+    return parcel_fail(PARCEL_INVALID, "%s: %s", option, parcel_last_error());
+  if (value < 1 || value > most)
+    return parcel_fail(PARCEL_INVALID, "%s: %s is outside 1..%" PRId64, option, text, most);
+  *out = value;
+  return PARCEL_OK;
+}
+
+parcel_status command_line_flush(parcel_status status)
+{
+  if ((fflush(stdout) != 0 || ferror(stdout)) && !status)
+    return parcel_fail(PARCEL_IO, "cannot write to the standard output: %m");
+  return status;
+}
+
+void command_line_help(const struct argp *argp, const char *name)
+{
+  char copy[64];
+  snprintf(copy, sizeof copy, "%s", name); /* argp takes no constant */
+  argp_help(argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, copy);
+}

@@ -1,0 +1,65 @@
+/** @file
+ *  What the command lines of all programs here have in common, on top of argp: one line for a mistake,
+ *  options given once, words that begin with a negative number.
+ *
+ *      const struct argp_option options[] = {{"block", 'b', "N", 0, "...", 0}, COMMAND_LINE_NUMBERS, {0}};
+ *      const struct argp argp = {.options = options, .parser = command_line_parser, ...};
+ *      command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
+ *      status = command_line_parse(&argp, argc, argv, true, &line); */
+#ifndef PARCEL_APPS_COMMAND_LINE_H
+#define PARCEL_APPS_COMMAND_LINE_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+#include <parcel/base.h>
+
+/* A word that begins with a negative number, such as the range -5..5, looks like an option to getopt. */
+#define COMMAND_LINE_NUMBER(digit)                                                                           \
+  {                                                                                                          \
+    NULL, digit, "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 0                                            \
+  }
+
+/** Entries of the options of a program whose words may begin so. They need no case in take_option. */
+#define COMMAND_LINE_NUMBERS                                                                                 \
+  COMMAND_LINE_NUMBER('0'), COMMAND_LINE_NUMBER('1'), COMMAND_LINE_NUMBER('2'), COMMAND_LINE_NUMBER('3'),    \
+      COMMAND_LINE_NUMBER('4'), COMMAND_LINE_NUMBER('5'), COMMAND_LINE_NUMBER('6'),                          \
+      COMMAND_LINE_NUMBER('7'), COMMAND_LINE_NUMBER('8'), COMMAND_LINE_NUMBER('9')
+
+/** The keys of options without a letter are from here on, and below COMMAND_LINE_KEYS. */
+#define COMMAND_LINE_KEY  0x100
+#define COMMAND_LINE_KEYS 0x140
+
+typedef struct command_line {
+  parcel_status (*take_option)(void *into, int key, const char *value);
+  parcel_status (*take_word)(void *into, const char *word); /* what is no option */
+  void *into;
+  bool is_given[COMMAND_LINE_KEYS]; /* by key: an option given twice is a mistake */
+} command_line;
+
+/** The .parser of every argp that is given to command_line_parse. */
+error_t command_line_parser(int key, char *value, struct argp_state *state);
+
+/** Reads a command line; argv[0] becomes the name of the program, without its folders.
+ *
+ *  speaks   whether getopt may print what it does not know; else it is silent, as all ranks but one must be
+ *  Errors: INVALID, with the reason in parcel_last_error(), which is empty where getopt has told it already;
+ *  what take_option and take_word refuse. */
+PARCEL_MUST_CHECK parcel_status command_line_parse(const struct argp *argp, int argc, char **argv,
+                                                   bool speaks, command_line *line);
+
+/** Prints the reason of the last failure as one line, unless it was told already. */
+void command_line_complain(void);
+
+/** Reads a number from 1 to `most`.  Errors: INVALID, the text names the option. */
+PARCEL_MUST_CHECK parcel_status command_line_count(const char *option, const char *text, parcel_index most,
+                                                   parcel_index *out);
+
+/** The status, or IO if it is OK and the standard output could not be written: a report that nobody could
+ *  read is a failure too. */
+PARCEL_MUST_CHECK parcel_status command_line_flush(parcel_status status);
+
+/** Prints the help of a program, or of a command ("parcel plan"), to the standard output. */
+void command_line_help(const struct argp *argp, const char *name);
+
+#endif
