@@ -8,6 +8,7 @@
 #include <parcel/sweep.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,12 +23,15 @@ enum { CACHE_LINE = 64, BLOCKS_PER_WORKER = 8 };
 
 static const double show_every_seconds = 0.1;
 
-/* The main thread's sleep between two looks at the world, a hundredth of the time it has run already: the
- * several steps in which a sweep ends then cost a short run little, and a long run wakes up rarely. */
-static const double pause_fraction = 0.01;
-static const double shortest_pause_seconds = 20e-6;
-static const double longest_pause_seconds = 2e-3;
-static const double longest_sink_pause_seconds = 200e-6; /* its workers wait for a sink that communicates */
+/* The main thread's sleep between two looks at the world. While its workers compute it keeps out of their
+ * way. Once they are done it looks more often, after a hundredth of the time that the sweep has run already:
+ * the several steps in which a sweep ends then cost a short run little, and a long one does not burn a core
+ * on waiting for others. */
+static const double busy_pause_seconds = 2e-3;
+static const double busy_sink_pause_seconds = 200e-6; /* workers wait for a sink that communicates */
+static const double idle_pause_fraction = 0.01;
+static const double shortest_idle_pause_seconds = 20e-6;
+static const double longest_idle_pause_seconds = 2e-3;
 
 /* One per thread, on cache lines of its own. Written by its worker; `positions` is read by the main thread
  * meanwhile. */
@@ -274,16 +278,16 @@ static void show_progress(run *run, bool is_over)
   run->options->show(run->options->show_ctx, &progress);
 }
 
-static double choose_pause(const run *run)
+static double busy_pause(const run *run)
 {
-  const double longest = run->sink.poll ? longest_sink_pause_seconds : longest_pause_seconds;
-  const double pause = pause_fraction * (seconds() - run->started);
-  return pause < shortest_pause_seconds ? shortest_pause_seconds : pause < longest ? pause : longest;
+  return run->sink.poll ? busy_sink_pause_seconds : busy_pause_seconds;
 }
 
-static void sleep_for(double pause)
+static void pause_idly(const run *run)
 {
-  const struct timespec time = {.tv_nsec = (long)(pause * 1e9)};
+  const double pause = idle_pause_fraction * (seconds() - run->started);
+  const double bounded = fmax(shortest_idle_pause_seconds, fmin(pause, longest_idle_pause_seconds));
+  const struct timespec time = {.tv_nsec = (long)(bounded * 1e9)};
   nanosleep(&time, NULL);
 }
 
@@ -305,7 +309,7 @@ static parcel_status begin_blocks(run *run)
 static bool await_blocks(run *run, parcel_status *status)
 {
   if (!parcel__world_is_single(run->world)) {
-    const bool is_over = parcel_pool_wait(run->pool, choose_pause(run));
+    const bool is_over = parcel_pool_wait(run->pool, busy_pause(run));
     if (is_over)
       *status = parcel_pool_finish(run->pool);
     return is_over;
@@ -335,7 +339,7 @@ static parcel_status supervise(run *run)
       snprintf(poll_error, sizeof poll_error, "%s", parcel_last_error());
     show_progress(run, false);
     if (is_over)
-      sleep_for(choose_pause(run));
+      pause_idly(run);
     else
       is_over = await_blocks(run, &status);
   }

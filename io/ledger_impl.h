@@ -14,12 +14,12 @@ typedef enum parcel_block_state { PARCEL_BLOCK_MISSING = 0, PARCEL_BLOCK_DONE = 
 typedef struct parcel_ledger_entry {
   uint64_t
       checksum; /* XXH3-64 of the last column's bytes, seeded with that of the one before; the first with 0 */
-  double time;  /* when the block was written, in seconds since 1970 (UTC) */
+  double time;  /* when the block was ready, in seconds since 1970 (UTC) */
   int32_t rank; /* that wrote it */
   int32_t state; /* parcel_block_state */
 } parcel_ledger_entry;
 
-/** The entry of a block that `rank` has just written. Any thread. */
+/** The entry for a block that `rank` is about to write, bytes first. Any thread. */
 parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, const parcel_block *block, int rank);
 
 /** Counts the blocks that are done in a ledger of `blocks` entries at `offset`.  Errors: IO. */

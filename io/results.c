@@ -24,10 +24,13 @@ struct parcel_results {
   parcel_index *places; /* [1 + column_count] in bytes from the file's start: the ledger, then each column */
 };
 
+/* The checksum first, while the values are still in the cache of the core that computed them. */
 static parcel_status write_block(void *ctx, const parcel_block *block)
 {
   const parcel_results *results = ctx;
   const parcel_index count = block->positions.end - block->positions.begin;
+  const parcel_ledger_entry entry =
+      parcel__ledger_entry(results->sweep, block, parcel_world_rank(results->world));
   for (int c = 0; c < results->sweep->column_count; ++c) {
     const parcel_index bytes = parcel_column_bytes(&results->sweep->columns[c]);
     const parcel_index place = results->places[1 + c] + block->positions.begin * bytes;
@@ -36,8 +39,6 @@ static parcel_status write_block(void *ctx, const parcel_block *block)
     if (status)
       return status;
   }
-  const parcel_ledger_entry entry =
-      parcel__ledger_entry(results->sweep, block, parcel_world_rank(results->world));
   return parcel__file_write(&results->file, results->fd, &entry, (parcel_index)sizeof entry,
                             results->places[0] + block->number * (parcel_index)sizeof entry);
 }
