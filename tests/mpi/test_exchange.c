@@ -288,22 +288,6 @@ static void wrong_arguments_of_one_rank_are_everybodys(void **state)
   assert_nothing_left(*state);
 }
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  *state = NULL;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -319,5 +303,5 @@ int main(void)
       cmocka_unit_test(wrong_arguments_of_one_rank_are_everybodys),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(tests, open_world, close_world);
+  return mpi_test_run(tests, mpi_test_open_world, mpi_test_close_world);
 }

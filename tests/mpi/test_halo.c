@@ -279,22 +279,6 @@ static void datatype_refuses_boxes_that_are_none(void **state)
   assert_nothing_left(*state);
 }
 
-static int open_world(void **state)
-{
-  parcel_world *world = NULL;
-  if (parcel_world_open(MPI_COMM_WORLD, &world))
-    return -1;
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state)
-{
-  parcel_world *world = *state;
-  *state = NULL;
-  return parcel_world_close(&world, PARCEL_OK);
-}
-
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -308,5 +292,5 @@ int main(void)
       cmocka_unit_test(datatype_refuses_boxes_that_are_none),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
-  return mpi_test_run(tests, open_world, close_world);
+  return mpi_test_run(tests, mpi_test_open_world, mpi_test_close_world);
 }
