@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,7 +111,9 @@ void parcel_meter_show(void *ctx, const parcel_progress *progress)
   format_rate(per_second, rate, sizeof rate);
   if (progress->done > 0)
     format_time((double)(progress->total - progress->done) / per_second, left, sizeof left);
-  const double fraction = fmin(1.0, (double)progress->done / (double)progress->total);
+  double fraction = (double)progress->done / (double)progress->total;
+  if (fraction > 1)
+    fraction = 1;
   if (meter->kind == PARCEL_PROGRESS_BAR)
     draw_bar(meter, fraction, rate, left);
   else

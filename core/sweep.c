@@ -8,7 +8,6 @@
 #include <parcel/sweep.h>
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -285,9 +284,12 @@ static double busy_pause(const run *run)
 
 static void pause_idly(const run *run)
 {
-  const double pause = idle_pause_fraction * (seconds() - run->started);
-  const double bounded = fmax(shortest_idle_pause_seconds, fmin(pause, longest_idle_pause_seconds));
-  const struct timespec time = {.tv_nsec = (long)(bounded * 1e9)};
+  double pause = idle_pause_fraction * (seconds() - run->started);
+  if (pause < shortest_idle_pause_seconds)
+    pause = shortest_idle_pause_seconds;
+  if (pause > longest_idle_pause_seconds)
+    pause = longest_idle_pause_seconds;
+  const struct timespec time = {.tv_nsec = (long)(pause * 1e9)};
   nanosleep(&time, NULL);
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <parcel/block.h>
@@ -152,14 +153,25 @@ parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out)
   return PARCEL_OK;
 }
 
+/* mpirun kills every rank as soon as one has exited with a failure, and Open MPI 4.1 may then crash in a rank
+ * that has not left MPI_Finalize yet. The others are given the time to be gone first. */
+static void let_others_exit(void)
+{
+  const struct timespec time = {.tv_nsec = 200000000};
+  nanosleep(&time, NULL);
+}
+
 int parcel_world_close(parcel_world **world, parcel_status status)
 {
   const bool speaks = !*world || (*world)->rank == 0;
+  const bool has_others = *world && (*world)->owns_mpi && (*world)->size > 1;
   if (status && speaks)
     fprintf(stderr, "%s: %s\n", program_invocation_short_name,
             *parcel_last_error() ? parcel_last_error() : parcel_status_text(status));
   if (*world)
     release(world);
+  if (status && speaks && has_others)
+    let_others_exit();
   return speaks ? parcel_status_exit_code(status) : 0;
 }
 
