@@ -33,6 +33,32 @@ parcel_index parcel_columns_bytes(const parcel_column columns[], int count)
   return bytes;
 }
 
+/* NaN, and netCDF's NC_FILL_BYTE, NC_FILL_UBYTE, ... for integers. */
+static void fill_value(parcel_type type, void *value)
+{
+  switch (type) {
+  case PARCEL_INT8: *(int8_t *)value = -127; break;
+  case PARCEL_UINT8: *(uint8_t *)value = UINT8_MAX; break;
+  case PARCEL_INT16: *(int16_t *)value = -32767; break;
+  case PARCEL_UINT16: *(uint16_t *)value = UINT16_MAX; break;
+  case PARCEL_INT32: *(int32_t *)value = -2147483647; break;
+  case PARCEL_UINT32: *(uint32_t *)value = UINT32_MAX; break;
+  case PARCEL_INT64: *(int64_t *)value = -9223372036854775806; break;
+  case PARCEL_UINT64: *(uint64_t *)value = UINT64_MAX - 1; break;
+  case PARCEL_FLOAT32: *(float *)value = __builtin_nanf(""); break;
+  case PARCEL_FLOAT64: *(double *)value = __builtin_nan(""); break;
+  }
+}
+
+void parcel_column_fill(const parcel_column *column, void *values, parcel_index positions)
+{
+  const parcel_index size = (parcel_index)parcel_type_size(column->type);
+  max_align_t value;
+  fill_value(column->type, &value);
+  for (parcel_index v = 0; v < positions * parcel_column_width(column); ++v)
+    memcpy((char *)values + v * size, &value, (size_t)size);
+}
+
 /* A name that HDF5, netCDF, Python and a shell all take as it is. */
 static bool is_plain_name(const char *name)
 {

@@ -48,7 +48,9 @@ static int64_t bits(double number)
 static void base_calls(void)
 {
   SHOW("statuses", PARCEL_OK, PARCEL_INVALID, PARCEL_RANGE, PARCEL_MEMORY, PARCEL_IO, PARCEL_MPI, PARCEL_HDF5,
-       PARCEL_SYSTEM, PARCEL_KERNEL, PARCEL_EXISTS, PARCEL_SPACE, PARCEL_STOPPED);
+       PARCEL_SYSTEM, PARCEL_KERNEL, PARCEL_EXISTS, PARCEL_SPACE, PARCEL_STOPPED,
+       PARCEL_TIMEOUT, PARCEL_CRASHED, PARCEL_CANCELLED, PARCEL_FULL, PARCEL_FAILURES, PARCEL_STALLED,
+       PARCEL_DIFFERS, PARCEL_CORRUPT);
   show_text("version", PARCEL_VERSION);
   show_text("no error yet", parcel_last_error());
   for (int status = 1; status >= -12; --status) {

@@ -105,6 +105,31 @@ static void columns_none_are_refused(void **state)
   assert_refused(parcel_columns_check(NULL, -1), PARCEL_INVALID, "at least one column");
 }
 
+/* The oracle is netcdf.h: NC_FILL_INT64 and its kin, written out. */
+static void column_fill_is_netcdfs_for_integers_and_nan_for_floats(void **state)
+{
+  const parcel_column wide = {.name = "a", .type = PARCEL_INT64, .width = 2};
+  const parcel_column bytes = {.name = "b", .type = PARCEL_INT8};
+  const parcel_column counts = {.name = "c", .type = PARCEL_UINT64};
+  const parcel_column reals = {.name = "d", .type = PARCEL_FLOAT32};
+  int64_t values[5] = {[4] = 7};
+  int8_t small[2] = {0, 7};
+  uint64_t large[1] = {0};
+  float real[1] = {0};
+  (void)state;
+  parcel_column_fill(&wide, values, 2);
+  for (int v = 0; v < 4; ++v)
+    assert_int_equal(values[v], -9223372036854775806);
+  assert_int_equal(values[4], 7);
+  parcel_column_fill(&bytes, small, 1);
+  assert_int_equal(small[0], -127);
+  assert_int_equal(small[1], 7);
+  parcel_column_fill(&counts, large, 1);
+  assert_true(large[0] == 18446744073709551614U);
+  parcel_column_fill(&reals, real, 1);
+  assert_true(real[0] != real[0]);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -114,6 +139,7 @@ int main(void)
       cmocka_unit_test(columns_that_a_file_can_hold_are_accepted),
       cmocka_unit_test(columns_that_no_file_could_hold_are_refused_by_name),
       cmocka_unit_test(columns_none_are_refused),
+      cmocka_unit_test(column_fill_is_netcdfs_for_integers_and_nan_for_floats),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

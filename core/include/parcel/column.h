@@ -54,6 +54,10 @@ PARCEL_API parcel_index parcel_column_bytes(const parcel_column *column);
 /** Bytes per position of all `count` columns together. */
 PARCEL_API parcel_index parcel_columns_bytes(const parcel_column columns[], int count);
 
+/** Fills `values` with what stands for a result that there is none of, `positions` of them: NaN, and for
+ *  integers netCDF's default fill value of the type. */
+PARCEL_API void parcel_column_fill(const parcel_column *column, void *values, parcel_index positions);
+
 /** Refuses columns that no file could hold; the text names the column.
  *
  *  Errors: INVALID (no column, a bad or repeated name, an unknown type, a width outside [0, 2^31)). */

@@ -4,11 +4,21 @@
 #ifndef PARCEL_SINK_H
 #define PARCEL_SINK_H
 
+#include <stdbool.h>
+
 #include <parcel/block.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** An index that the kernel could not compute. */
+typedef struct parcel_failure {
+  parcel_index position;           /* 0-based, in the whole range */
+  parcel_index index;              /* the value there */
+  parcel_status code;              /* KERNEL; CRASHED or TIMEOUT where a process computed */
+  char message[PARCEL_ERROR_SIZE]; /* the kernel's reason, one line */
+} parcel_failure;
 
 /** A computed block on its way into a sink. Owns nothing: all of it is valid during the call only. */
 typedef struct parcel_block {
@@ -16,6 +26,9 @@ typedef struct parcel_block {
   parcel_span positions; /* may be empty: in a grid with more blocks than positions */
   const void *const
       *columns; /* [columns of the sweep] values of positions.end - positions.begin positions each */
+  const parcel_failure *failures; /* [failure_count] by position; their values in the columns are the fill
+                                     values (parcel_column_fill) */
+  parcel_index failure_count;     /* 0 unless the sink keeps failures */
 } parcel_block;
 
 /** A plain value. Callbacks return PARCEL_OK or a failure with its text, which ends the sweep on every
@@ -25,6 +38,18 @@ typedef struct parcel_sink {
 
   /** The only grid this sink can place, the same on every rank; NULL: any. */
   const parcel_block_grid *grid;
+
+  /** Blocks that are there already and are not computed: bit b % 64 of word b / 64 stands for block b of
+   *  the grid. The same on every rank; NULL: none. */
+  const uint64_t *done;
+
+  /** The positions of the range that are to be computed, where it is not all of them: position p of the grid,
+   *  whose blocks then hold one position each, stands for positions[p].
+   *  [grid->positions] ascending, the same on every rank; NULL: all positions of the range. */
+  const parcel_index *positions;
+
+  /** Whether write takes blocks with failures; otherwise a failing kernel always ends the sweep. */
+  bool keeps_failures;
 
   /** Takes one block, in whole. Called once for each block, by several worker threads at once; must not
    *  call MPI. */

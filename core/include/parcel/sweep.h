@@ -47,6 +47,12 @@ typedef struct parcel_sweep {
   parcel_index block; /* positions per block at most; 0: chosen from size, ranks and threads */
 } parcel_sweep;
 
+/** What becomes of a sweep whose kernel fails at an index. */
+typedef enum parcel_on_error {
+  PARCEL_ON_ERROR_STOP,  /* it ends, as failed */
+  PARCEL_ON_ERROR_RECORD /* the failure goes on record (a sink that keeps failures), the rest goes on */
+} parcel_on_error;
+
 /** How to run it, this time. */
 typedef struct parcel_sweep_options {
   parcel_pool
@@ -55,6 +61,16 @@ typedef struct parcel_sweep_options {
   void *show_ctx;
   const volatile sig_atomic_t
       *stop; /* non-zero on any rank: no block is begun any more, on any rank. NULL: never */
+  const volatile sig_atomic_t
+      *inspect; /* each time this changes, on any rank, every rank prints what its workers do. NULL: never */
+  double
+      deadline_seconds;  /* no block is begun that may not end within this much time, and the sweep then ends
+                              as STOPPED; 0: none */
+  double stall_seconds;  /* a rank without any progress for so long ends the program, after every rank has
+                            printed what its workers do; 0: never */
+  const char *halt_file; /* the sweep stops when a file of this name is there; NULL: none */
+  parcel_on_error on_error;
+  parcel_index max_failures; /* on record; one more ends the sweep as failed. 0: no limit */
 } parcel_sweep_options;
 
 #define PARCEL_SWEEP_OPTIONS_INIT PARCEL_DEFAULTS
@@ -63,6 +79,7 @@ typedef struct parcel_sweep_options {
 typedef struct parcel_sweep_report {
   parcel_index positions; /* computed and written */
   parcel_index blocks;    /* computed and written */
+  parcel_index failures;  /* indices among the positions that failed and are on record */
   parcel_index workers;   /* threads of all ranks */
   double elapsed_seconds; /* of the longest rank, from its first block to its knowing that all are done */
   double compute_seconds; /* inside the kernel, summed over all workers */

@@ -59,7 +59,15 @@ typedef struct parcel_span {
   X(KERNEL, -8, "the kernel failed", 1)                                                                      \
   X(EXISTS, -9, "the output exists already", 2)                                                              \
   X(SPACE, -10, "not enough space on the disk", 1)                                                           \
-  X(STOPPED, -11, "stopped early on request", 75)
+  X(STOPPED, -11, "stopped early on request", 75)                                                            \
+  X(TIMEOUT, -12, "not done in the time given", 1)                                                           \
+  X(CRASHED, -13, "a worker process died", 1)                                                                \
+  X(CANCELLED, -14, "cancelled before it began", 1)                                                          \
+  X(FULL, -15, "no room in the queue", 1)                                                                    \
+  X(FAILURES, -16, "complete, but some indices failed", 3)                                                   \
+  X(STALLED, -17, "no progress", 1)                                                                          \
+  X(DIFFERS, -18, "made by another sweep", 2)                                                                \
+  X(CORRUPT, -19, "the file's bytes are not what was written", 1)
 
 typedef enum parcel_status {
 #define PARCEL_STATUS_ENUM(name, value, text, exit_code) PARCEL_##name = (value),
@@ -73,7 +81,7 @@ PARCEL_API const char *parcel_status_name(parcel_status status);
 /** "invalid argument" for PARCEL_INVALID. Static storage; any thread. */
 PARCEL_API const char *parcel_status_text(parcel_status status);
 
-/** The exit code a program that ends with this status owes its caller: 0, 1, 2 or 75. */
+/** The exit code a program that ends with this status owes its caller: 0, 1, 2, 3 or 75. */
 PARCEL_API int parcel_status_exit_code(parcel_status status);
 
 /** The calling thread's last failure in words: what was tried, on what, why it failed, what to do. "" if
