@@ -7,6 +7,7 @@
 #include <parcel/block.h>
 #include <parcel/column.h>
 #include <parcel/exchange.h>
+#include <parcel/executor.h>
 #include <parcel/gather.h>
 #include <parcel/grid.h>
 #include <parcel/halo.h>

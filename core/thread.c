@@ -1,0 +1,47 @@
+#include "thread_impl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const double longest_seconds = 1e9;
+
+int parcel__thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+  static const int own[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+  sigset_t others;
+  sigset_t before;
+  sigfillset(&others);
+  for (size_t s = 0; s < sizeof own / sizeof *own; ++s)
+    sigdelset(&others, own[s]);
+  pthread_sigmask(SIG_SETMASK, &others, &before);
+  const int error = pthread_create(thread, NULL, run, argument);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return error;
+}
+
+bool parcel__futex_wait(atomic_uint *word, unsigned expected, const struct timespec *deadline)
+{
+  const long slept = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline, NULL,
+                             FUTEX_BITSET_MATCH_ANY); /* unlike FUTEX_WAIT takes an absolute time */
+  return slept == 0 || errno != ETIMEDOUT;
+}
+
+void parcel__futex_wake(atomic_uint *word, int count)
+{
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+struct timespec parcel__deadline_in(double seconds)
+{
+  const long second = 1000000000L; /* in nanoseconds */
+  struct timespec deadline;
+  seconds = !(seconds > 0) ? 0 : seconds < longest_seconds ? seconds : longest_seconds;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  const long nanoseconds = deadline.tv_nsec + (long)((seconds - (double)(time_t)seconds) * 1e9);
+  deadline.tv_sec += (time_t)seconds + nanoseconds / second;
+  deadline.tv_nsec = nanoseconds % second;
+  return deadline;
+}
