@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The first process of a host, inside its new namespaces: gives it its name, its own /tmp and /dev/shm, and the one
+# shared folder, then says so by creating READY and reaps what is left behind by others.
+#
+#   host_init.sh NAME SHARED READY      SHARED/hosts becomes /etc/hosts
+set -euo pipefail
+name=$1 shared=$2 ready=$3
+
+hostname "$name"
+mount --make-rprivate /
+exec {folder}<"$shared" # the shared folder may be below /tmp, which is about to disappear
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mkdir -p "$shared"
+mount -c --bind "/proc/self/fd/$folder" "$shared"
+exec {folder}<&-
+mount --bind "$shared/hosts" /etc/hosts
+ip link set lo up
+: >"$ready"
+
+[ $$ -eq 1 ] || exec sleep infinity
+while :; do # the first of a process tree reaps the orphans
+  sleep infinity &
+  wait $! || :
+done

@@ -1,0 +1,48 @@
+/* Makes a parsquares whose run lasts, so that things can happen to it: linked in place of its kernel, this waits
+ * before each block, and notes the block in a log, so that a test can tell what was computed more than once.
+ *
+ *   SLOW_MILLISECONDS  that every block takes; none if not set
+ *   SLOW_LOG           a file that gets a line "FIRST COUNT" for every block computed
+ *   SLOW_FAILS         the kernel fails as long as a file of this name exists */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <parcel/sweep.h>
+
+parcel_status __real_powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[]);
+parcel_status __wrap_powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[]);
+
+static void wait_as_told(void)
+{
+  const char *text = getenv("SLOW_MILLISECONDS");
+  const long milliseconds = text ? strtol(text, NULL, 10) : 0;
+  const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  nanosleep(&pause, NULL);
+}
+
+/* One write for each line: those of other ranks come before or after, never between. */
+static parcel_status note_block(const parcel_slice *slice)
+{
+  const char *name = getenv("SLOW_LOG");
+  if (!name)
+    return PARCEL_OK;
+  const int log = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  const int length = log < 0 ? -1 : dprintf(log, "%" PRId64 " %" PRId64 "\n", slice->first, slice->count);
+  if (log >= 0)
+    close(log);
+  return length > 0 ? PARCEL_OK : parcel_fail(PARCEL_IO, "cannot write to SLOW_LOG=%s: %m", name);
+}
+
+parcel_status __wrap_powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[])
+{
+  const char *obstacle = getenv("SLOW_FAILS");
+  if (obstacle && access(obstacle, F_OK) == 0)
+    return parcel_fail(PARCEL_KERNEL, "%s is in the way", obstacle);
+  wait_as_told();
+  const parcel_status status = __real_powers_kernel(ctx, slice, columns);
+  return status ? status : note_block(slice);
+}
