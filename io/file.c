@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -121,6 +122,15 @@ parcel_status parcel__file_reserve(const parcel_file *file)
   status = fstat(fd, &info) == 0 ? reserve(file, fd, info.st_size) : fail_errno("look at", file->part);
   close(fd);
   return status;
+}
+
+parcel_status parcel__file_draw_seed(uint64_t *out)
+{
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+    return parcel_fail(PARCEL_SYSTEM, "no random number for the checksums: %m");
+  *out = seed & INT64_MAX;
+  return PARCEL_OK;
 }
 
 parcel_status parcel__file_open(const parcel_file *file, int *out)

@@ -33,6 +33,9 @@ PARCEL_MUST_CHECK parcel_status parcel__file_claim(const parcel_file *file, bool
 /** Reserves room for the whole .part, as long as it is now, in the same way.  Errors: SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_reserve(const parcel_file *file);
 
+/** A random number that no other file has, from 0 to INT64_MAX.  Errors: SYSTEM. */
+PARCEL_MUST_CHECK parcel_status parcel__file_draw_seed(uint64_t *out);
+
 /** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors: IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_open(const parcel_file *file, int *out);
 

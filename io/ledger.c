@@ -1,5 +1,6 @@
 #include "ledger_impl.h"
 
+#include <string.h>
 #include <time.h>
 
 /* On x86 the library picks the widest vector unit the CPU has; elsewhere what it was compiled for is what
@@ -17,22 +18,41 @@ static size_t bytes_in(const parcel_sweep *sweep, const parcel_block *block, int
                   parcel_column_bytes(&sweep->columns[column]));
 }
 
-static uint64_t checksum_of(const parcel_sweep *sweep, const parcel_block *block)
+parcel_failure_row parcel__failure_row(const parcel_failure *failure)
 {
-  uint64_t checksum = 0;
+  parcel_failure_row row = {.index = failure->index, .code = failure->code};
+  memcpy(row.message, failure->message, strnlen(failure->message, sizeof row.message - 1));
+  return row;
+}
+
+uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block)
+{
+  uint64_t checksum = seed + (uint64_t)block->number;
   for (int c = 0; c < sweep->column_count; ++c)
     checksum = XXH3_64bits_withSeed_dispatch(block->columns[c], bytes_in(sweep, block, c), checksum);
+  for (parcel_index f = 0; f < block->failure_count; ++f) {
+    const parcel_failure_row row = parcel__failure_row(&block->failures[f]);
+    checksum = XXH3_64bits_withSeed_dispatch(&row, sizeof row, checksum);
+  }
   return checksum;
 }
 
-parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, const parcel_block *block, int rank)
+parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block,
+                                         int rank)
 {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (parcel_ledger_entry){.checksum = checksum_of(sweep, block),
+  return (parcel_ledger_entry){.checksum = parcel__ledger_checksum(sweep, seed, block),
                                .time = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec,
                                .rank = rank,
                                .state = PARCEL_BLOCK_DONE};
+}
+
+parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset, parcel_index number,
+                                   const parcel_ledger_entry *entry)
+{
+  const parcel_index size = (parcel_index)sizeof *entry;
+  return parcel__file_write(file, fd, entry, size, offset + number * size);
 }
 
 parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index offset, parcel_index blocks,

@@ -1,5 +1,8 @@
 /** @file
- *  The ledger: one entry per block, written in place after the block's bytes. */
+ *  The ledger: one entry per block, written in place after the block's bytes.
+ *
+ *  A checksum covers what the block holds and which block of which file it is, so that bytes of another block,
+ *  or an entry of an earlier file on the same disk blocks, cannot pass. */
 #ifndef PARCEL_LEDGER_IMPL_H
 #define PARCEL_LEDGER_IMPL_H
 
@@ -12,15 +15,36 @@ typedef enum parcel_block_state { PARCEL_BLOCK_MISSING = 0, PARCEL_BLOCK_DONE = 
 
 /** An entry as it is in the file (little-endian): `ledger_entry` of the schema. */
 typedef struct parcel_ledger_entry {
-  uint64_t
-      checksum; /* XXH3-64 of the last column's bytes, seeded with that of the one before; the first with 0 */
-  double time;  /* when the block was ready, in seconds since 1970 (UTC) */
-  int32_t rank; /* that wrote it */
-  int32_t state; /* parcel_block_state */
+  uint64_t checksum; /* parcel__ledger_checksum */
+  double time;       /* when the block was ready, in seconds since 1970 (UTC) */
+  int32_t rank;      /* that wrote it */
+  int32_t state;     /* parcel_block_state */
 } parcel_ledger_entry;
 
+enum { PARCEL_FAILURE_MESSAGE_SIZE = 256 };
+
+/** A failed index as the failures table has it, and as the checksum of its block covers it: index (8 bytes,
+ *  little-endian), code (4), message (256, padded with zeros), one after the other. */
+typedef struct __attribute__((packed)) parcel_failure_row {
+  int64_t index;
+  int32_t code;
+  char message[PARCEL_FAILURE_MESSAGE_SIZE];
+} parcel_failure_row;
+
+parcel_failure_row parcel__failure_row(const parcel_failure *failure);
+
+/** XXH3-64 over the block's values of the first column with the seed `seed` + block number; over those of the
+ *  second with that checksum as the seed, and so on; then over the row of each failure in the same way. Any
+ *  thread. */
+uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block);
+
 /** The entry for a block that `rank` is about to write, bytes first. Any thread. */
-parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, const parcel_block *block, int rank);
+parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block,
+                                         int rank);
+
+/** Writes a block's entry in place, in a ledger at `offset`.  Errors: IO, SPACE. Any thread. */
+PARCEL_MUST_CHECK parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset,
+                                                     parcel_index number, const parcel_ledger_entry *entry);
 
 /** Counts the blocks that are done in a ledger of `blocks` entries at `offset`.  Errors: IO. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index offset,

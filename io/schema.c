@@ -24,7 +24,6 @@
 
 enum {
   STATUS_SIZE = 8,         /* "complete" */
-  MESSAGE_SIZE = 256,      /* of a failure */
   FAILURES_PER_CHUNK = 64, /* 17 kB */
   PAGE = 4096,
   STRUCTURE_BYTES = 1 << 16,   /* more than headers, attributes and short texts take */
@@ -259,7 +258,7 @@ static bool add_failures(hid_t parcel)
 {
   const hid_t group = make_group(parcel, "failures");
   const hid_t failure = group >= 0 ? make_dimension(group, "failure", 0, true) : H5I_INVALID_HID;
-  const hid_t message = parcel__hdf5_text_type(MESSAGE_SIZE);
+  const hid_t message = parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE);
   bool is_added = failure >= 0;
   const plan plans[] = {{.name = "index", .type = H5T_STD_I64LE},
                         {.name = "code", .type = H5T_STD_I32LE},
@@ -297,6 +296,7 @@ static bool add_parcel(hid_t file, const parcel_schema *schema, parcel_index *le
       group >= 0 && parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
       parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
       parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
+      parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
       add_ledger(group, parcel_block_grid_count(schema->grid), ledger) && add_failures(group) &&
       add_provenance(group, schema->provenance);
   if (group >= 0)

@@ -13,6 +13,7 @@
 typedef struct parcel_schema {
   const parcel_sweep *sweep;
   parcel_block_grid grid;
+  uint64_t seed; /* of the checksums */
   const char *title;
   const parcel_provenance *provenance;
 } parcel_schema;

@@ -47,9 +47,9 @@ def blocks_of(column, parts, blocks_per_part):
         yield from numpy.array_split(part, blocks_per_part)
 
 
-def checksum_of(blocks):
+def checksum_of(blocks, seed):
     """The ledger's checksum over one block of every column, given in the order of their creation."""
-    checksum = 0
+    checksum = seed % 2**64
     for block in blocks:
         checksum = xxhash.xxh3_64_intdigest(block.tobytes(), checksum)
     return checksum
@@ -126,7 +126,7 @@ class OneFile(unittest.TestCase):
 
     def test_grid_has_a_part_for_each_rank_and_no_block_too_large(self):
         grid = self.file["parcel"].attrs
-        self.assertEqual(set(grid), {"positions", "parts", "blocks_per_part"})
+        self.assertEqual(set(grid), {"positions", "parts", "blocks_per_part", "seed"})
         self.assertEqual((grid["positions"], grid["parts"]), (COUNT, RANKS))
         self.assertEqual(grid["blocks_per_part"], 34)  # the largest part has 33335 positions
 
@@ -219,12 +219,13 @@ class ManyFiles(ProgramTest):
         with h5py.File(self.folder / "squares.h5") as file:
             grid = file["parcel"].attrs
             parts, per_part = int(grid["parts"]), int(grid["blocks_per_part"])
+            seed = int(grid["seed"])
             ledger = file["parcel/ledger"][:]
             blocks = list(zip(*(blocks_of(file[name][:], parts, per_part) for name in columns)))
         self.assertEqual(len(blocks), len(ledger))
         self.assertTrue((ledger["state"] == 1).all())
         self.assertLessEqual(max(len(values[0]) for values in blocks), block)
-        self.assertEqual(ledger["checksum"].tolist(), [checksum_of(values) for values in blocks])
+        self.assertEqual(ledger["checksum"].tolist(), [checksum_of(values, seed + b) for b, values in enumerate(blocks)])
 
     def test_ledger_checksums_are_xxh3_over_the_blocks_of_all_columns(self):
         for ranks, block, range_text in (

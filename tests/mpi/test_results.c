@@ -214,9 +214,9 @@ static void provenance_says_where_the_file_comes_from(void **state)
 
 /* ---- the ledger ---- */
 
-static uint64_t checksum_of(void *const columns[], parcel_span positions)
+static uint64_t checksum_of(void *const columns[], parcel_span positions, uint64_t seed)
 {
-  uint64_t checksum = 0;
+  uint64_t checksum = seed;
   for (int c = 0; c < every_type_count; ++c) {
     const parcel_index row = parcel_column_bytes(&every_type_columns[c]);
     checksum = XXH3_64bits_withSeed((const char *)columns[c] + positions.begin * row,
@@ -230,13 +230,15 @@ static bool ledger_is_right(const char *path, parcel_block_grid grid, double beg
   void *columns[every_type_count];
   parcel_index count = 0;
   ledger_entry *entries = read_ledger(path, &count);
+  const uint64_t seed = (uint64_t)integer_attribute(path, "/parcel", "seed");
   bool is_right = entries && count == parcel_block_grid_count(grid);
   for (int c = 0; c < every_type_count; ++c)
     is_right = (columns[c] = read_column(path, &every_type_columns[c])) && is_right;
   for (parcel_index b = 0; b < count && is_right; ++b)
-    is_right = entries[b].state == 1 && entries[b].rank == b / grid.blocks_per_part &&
-               entries[b].time >= began - 1 && entries[b].time <= (double)time(NULL) + 2 &&
-               entries[b].checksum == checksum_of(columns, parcel_block_grid_span(grid, b));
+    is_right =
+        entries[b].state == 1 && entries[b].rank == b / grid.blocks_per_part &&
+        entries[b].time >= began - 1 && entries[b].time <= (double)time(NULL) + 2 &&
+        entries[b].checksum == checksum_of(columns, parcel_block_grid_span(grid, b), seed + (uint64_t)b);
   for (int c = 0; c < every_type_count; ++c)
     free(columns[c]);
   free(entries);

@@ -9,15 +9,18 @@
  *      step
  *      /COLUMN             one dataset per column, (n) or (n, width); attributes units, long_name
  *      /width_K            the second dimension of columns of width K
- *      /parcel             attributes positions, parts, blocks_per_part: the block grid
+ *      /parcel             attributes positions, parts, blocks_per_part (the block grid), seed
  *      /parcel/block       the dimension of the ledger
  *      /parcel/ledger      per block: checksum, time, rank, state
  *      /parcel/failures    index, code, message of each failed index, along the dimension failure
  *      /parcel/provenance  command_line, range, kernel, versions, hosts, ..., each a string
  *
- *  A ledger entry's checksum is XXH3-64 over the block's bytes in the first column (seed 0), then, with
- *  that as the seed, over those in the second, and so on in the order of creation; its time is seconds
- *  since 1970 (UTC); its state 0 (missing) or 1 (the block's bytes were written before the entry). */
+ *  A ledger entry's checksum is XXH3-64 over the block's bytes in the first column (with the file's seed,
+ *  a random number, + the block's number as its seed, modulo 2^64), then, with that as the seed, over those
+ *  in the second, and so on in the order of creation; then in the same way over each failed index of the
+ *  block, in order: index (8 bytes, little-endian), code (4), message (256, padded with zeros). So it says
+ *  which block of which file it is. Its time is seconds since 1970 (UTC); its state 0 (missing) or 1 (the
+ *  block's bytes were written before the entry). */
 #ifndef PARCEL_RESULTS_H
 #define PARCEL_RESULTS_H
 

@@ -1,0 +1,78 @@
+/** @file
+ *  A store: how the bytes of blocks get to where they are kept, and back. io/results.c decides what is
+ *  written and when; a store only how. There is one for each way (io/store_direct.c is the model), made by
+ *  parcel__store_<way>_open.
+ *
+ *  In the life of a results file, each line on every rank:
+ *
+ *      open           the .part is there with its whole structure; a resumed one with its earlier blocks
+ *      read           resuming: each block that the ledger calls done, to compare its checksum
+ *      write, poll    the sweep, block by block
+ *      end            the sweep is over
+ *      sync           it was a success: all that this rank wrote is on the disk afterwards
+ *      finish         all ranks have synced and the ledger is complete: the .part becomes what is published
+ *      close          after the rename, or after a failure
+ *
+ *  Functions that return a status leave the reason in parcel_last_error(). */
+#ifndef PARCEL_STORE_IMPL_H
+#define PARCEL_STORE_IMPL_H
+
+#include <parcel/sink.h>
+#include <parcel/sweep.h>
+
+#include "file_impl.h"
+#include "ledger_impl.h"
+
+/** What every store works on. Owned by the results, and valid until the store is closed. */
+typedef struct parcel_store_site {
+  const parcel_world *world;
+  const parcel_sweep *sweep;
+  parcel_file file;
+  int fd; /* of the .part, open for reading and writing; -1 while closed */
+  parcel_block_grid grid;
+  parcel_index ledger;   /* where its first entry is, in bytes from the file's start */
+  parcel_index *columns; /* [column_count] where each column's first value is, as the schema laid it out */
+  uint64_t seed;         /* of the checksums (io/ledger_impl.h) */
+} parcel_store_site;
+
+/** A plain value; what may be NULL says so. */
+typedef struct parcel_store {
+  void *ctx;
+
+  /** Keeps a block's values, then its entry in the ledger (parcel__ledger_write): the entry never stands for
+   *  values that were not handed to the system. Called by several worker threads at once; must not call MPI
+   *  or HDF5. What a worker cannot do itself it leaves to poll, and waits. */
+  parcel_status (*write)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
+
+  /** As parcel_sink.poll: on the main thread, every fraction of a millisecond, must not block.  NULL: nothing
+   *  to do. */
+  parcel_status (*poll)(void *ctx);
+
+  /** As parcel_sink.end. Collective, main thread.  NULL: nothing to do. */
+  parcel_status (*end)(void *ctx, parcel_status outcome);
+
+  /** Fetches a block that is done into columns[c][0 .. positions * width). Several threads at once, any rank,
+   *  whoever wrote it. */
+  parcel_status (*read)(void *ctx, parcel_index number, void *const columns[]);
+
+  /** Brings all that this rank wrote to the disk. Main thread, not collective. */
+  parcel_status (*sync)(void *ctx);
+
+  /** Makes the .part what it shall be under its final name, but for its status; it is synced again afterwards.
+   *  Collective, main thread. A kill at any instant must leave a .part that can be resumed. NULL: it is so
+   *  already. */
+  parcel_status (*finish)(void *ctx);
+
+  /** Frees ctx. Main thread, not collective.
+   *  keeps  the .part stays for a later run, so what lies beside it must too; else all of that is removed */
+  void (*close)(void *ctx, bool keeps);
+} parcel_store;
+
+/** Each thread writes its blocks to their places in the .part by itself.  Errors: none. */
+PARCEL_MUST_CHECK parcel_status parcel__store_direct_open(const parcel_store_site *site, parcel_store *out);
+
+/** Reads a block from its places in the .part: the `read` of every store that keeps values there; ctx is the
+ *  site. */
+parcel_status parcel__store_read_placed(void *ctx, parcel_index number, void *const columns[]);
+
+#endif
