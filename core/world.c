@@ -16,6 +16,7 @@
 #include <parcel/block.h>
 
 #include "cpus_impl.h"
+#include "fabric_impl.h"
 
 struct parcel_world {
   MPI_Comm comm; /* a dup of the caller's */
@@ -40,6 +41,16 @@ parcel_status parcel_mpi_check(int code, const char *doing)
   return parcel_fail(PARCEL_MPI, "%s: %s", doing, reason);
 }
 
+static parcel_status start_mpi(int *provided)
+{
+  parcel_fabric_setting settings[PARCEL_FABRIC_SETTINGS];
+  parcel__fabric_settings("", settings);
+  parcel__fabric_set(settings);
+  const int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, provided);
+  parcel__fabric_unset(settings);
+  return parcel_mpi_check(code, "MPI_Init_thread");
+}
+
 static parcel_status init_mpi(parcel_world *world)
 {
   int provided = MPI_THREAD_SINGLE;
@@ -52,8 +63,7 @@ static parcel_status init_mpi(parcel_world *world)
     return parcel_fail(PARCEL_INVALID, "MPI is finalized already; open the world before MPI_Finalize");
   MPI_Initialized(&flag);
   if (!flag) {
-    if ((status = parcel_mpi_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
-                                   "MPI_Init_thread")))
+    if ((status = start_mpi(&provided)))
       return status;
     world->owns_mpi = true;
     if (provided < MPI_THREAD_FUNNELED)

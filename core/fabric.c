@@ -1,0 +1,187 @@
+/* Some of Open MPI's transports are costly to load even where they find nothing: the libraries of psm and
+ * psm2 measure the processor's clock for 0.1 s each, libfabric looks for a third of a second. All that is
+ * excluded here works with an adapter of its own only; without one Open MPI arrives at ob1 with shared memory
+ * and TCP in any case, so a mistake could cost speed but never the network.
+ *
+ * Values in the environment come before those in files, which Open MPI reads later: so the files must be read
+ * here, or their settings would be lost. */
+#include "fabric_impl.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <mpi.h>
+
+/* The adapters' device nodes, and their classes in sysfs, which containers show as well. */
+static const char *const devices[] = {
+    "/sys/class/infiniband/*",              /* InfiniBand, RoCE, iWARP, Omni-Path, EFA, usNIC */
+    "/sys/class/cxi/*",        "/dev/cxi*", /* Slingshot */
+    "/dev/infiniband/*",       "/dev/hfi1*", "/dev/ipath*", "/dev/kgni*", "/dev/bxi*"};
+
+/* What is left out, by the parameter that chooses. */
+static const struct {
+  const char *variable;
+  const char *components[4];
+} frameworks[PARCEL_FABRIC_SETTINGS] = {{"OMPI_MCA_mtl", {"psm2", "psm", "ofi"}},
+                                        {"OMPI_MCA_btl", {"ofi", "openib", "usnic", "uct"}}};
+/* Variables that begin so show that somebody has a plan. */
+static const char *const plans[] = {"OMPI_MCA_pml=",
+                                    "OMPI_MCA_mtl_",
+                                    "OMPI_MCA_btl_ofi_",
+                                    "OMPI_MCA_btl_openib_",
+                                    "OMPI_MCA_btl_uct_",
+                                    "OMPI_MCA_mca_base_param_files=",
+                                    "FI_",
+                                    "PSM"};
+
+enum { MCA_PREFIX = sizeof "OMPI_MCA_" - 1, PATTERNS = 4 };
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+static bool has_match(const char *root, const char *pattern)
+{
+  char path[PATH_MAX];
+  glob_t found = {0};
+  if (snprintf(path, sizeof path, "%s%s", root, pattern) >= (int)sizeof path)
+    return true;
+  const int code = glob(path, GLOB_NOSORT, NULL, &found);
+  globfree(&found);
+  return code != GLOB_NOMATCH;
+}
+
+bool parcel__fabric_is_absent(const char *root)
+{
+  if (!has_match(root, "/sys/class/net/*") || !has_match(root, "/dev/null"))
+    return false;
+  for (size_t d = 0; d < LENGTH(devices); ++d)
+    if (has_match(root, devices[d]))
+      return false;
+  return true;
+}
+
+static bool has_plan(void)
+{
+  for (char **entry = environ; *entry; ++entry)
+    for (size_t p = 0; p < LENGTH(plans); ++p)
+      if (strncmp(*entry, plans[p], strlen(plans[p])) == 0)
+        return true;
+  return false;
+}
+
+/* ---- Open MPI's parameter files: lines "name = value", the last one counts ---- */
+
+static void read_file(const char *path, const char *name, char *value)
+{
+  char line[PARCEL_FABRIC_VALUE_SIZE];
+  FILE *stream = fopen(path, "re");
+  while (stream && fgets(line, sizeof line, stream)) {
+    char found[PARCEL_FABRIC_VALUE_SIZE];
+    char of[PARCEL_FABRIC_VALUE_SIZE];
+    if (sscanf(line, " %[^= \t] = %s", of, found) == 2 && strcmp(of, name) == 0)
+      strcpy(value, found);
+  }
+  if (stream)
+    fclose(stream);
+}
+
+/* The folder above the one of Open MPI's library: where it is installed, if it stands by itself. */
+static void find_prefix(char *prefix, size_t size)
+{
+  Dl_info info = {0};
+  void *symbol = dlsym(RTLD_DEFAULT, "MPI_Init");
+  *prefix = '\0';
+  if (symbol && dladdr(symbol, &info) && info.dli_fname)
+    snprintf(prefix, size, "%s", info.dli_fname);
+  for (int up = 0; up < 2; ++up) {
+    char *slash = strrchr(prefix, '/');
+    if (slash)
+      *slash = '\0';
+  }
+}
+
+/* The user's file comes first, as for Open MPI itself, then those of the installation. */
+static void find_value(const char *root, const char *name, char *value)
+{
+  const char *home = getenv("HOME");
+  const char *installation = getenv("OPAL_PREFIX");
+  char prefix[PATH_MAX];
+  char patterns[PATTERNS][PATH_MAX + 64];
+  find_prefix(prefix, sizeof prefix);
+  snprintf(patterns[0], sizeof *patterns, "%s%s/.openmpi/mca-params.conf", root, home ? home : "");
+  snprintf(patterns[1], sizeof *patterns, "%s%s/etc/openmpi-mca-params.conf", root,
+           installation ? installation : "");
+  snprintf(patterns[2], sizeof *patterns, "%s%s/etc/openmpi-mca-params.conf", root, prefix);
+  snprintf(patterns[3], sizeof *patterns, "%s/etc/openmpi*/openmpi-mca-params.conf", root);
+  *value = '\0';
+  for (int p = 0; p < PATTERNS && *value == '\0'; ++p) {
+    glob_t found = {0};
+    if (glob(patterns[p], 0, NULL, &found) == 0)
+      for (size_t f = 0; f < found.gl_pathc && *value == '\0'; ++f)
+        read_file(found.gl_pathv[f], name, value);
+    globfree(&found);
+  }
+}
+
+static bool is_listed(const char *list, const char *component)
+{
+  const size_t length = strlen(component);
+  for (const char *entry = list; *entry; entry += strcspn(entry, ",")) {
+    entry += strspn(entry, "^,");
+    if (strncmp(entry, component, length) == 0 && (entry[length] == ',' || entry[length] == '\0'))
+      return true;
+  }
+  return false;
+}
+
+/* A list without "^" names what is to be used: that is somebody's choice. */
+static bool is_choice(const char *list)
+{
+  return *list != '^' && *list != '\0';
+}
+
+static void exclude(const char *const components[], int count, char *value)
+{
+  if (is_choice(value)) {
+    *value = '\0';
+    return;
+  }
+  for (int c = 0; c < count && components[c]; ++c) {
+    const size_t length = strlen(value);
+    if (!is_listed(value, components[c]))
+      snprintf(value + length, PARCEL_FABRIC_VALUE_SIZE - length, "%c%s", length ? ',' : '^', components[c]);
+  }
+}
+
+void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[])
+{
+  char pml[PARCEL_FABRIC_VALUE_SIZE];
+  find_value(root, "pml", pml);
+  const bool applies = !is_choice(pml) && !has_plan() && parcel__fabric_is_absent(root);
+  for (int f = 0; f < PARCEL_FABRIC_SETTINGS; ++f) {
+    settings[f] = (parcel_fabric_setting){.variable = frameworks[f].variable};
+    if (!applies || getenv(settings[f].variable))
+      continue;
+    find_value(root, settings[f].variable + MCA_PREFIX, settings[f].value);
+    exclude(frameworks[f].components, (int)LENGTH(frameworks[f].components), settings[f].value);
+  }
+}
+
+void parcel__fabric_set(const parcel_fabric_setting settings[])
+{
+  for (int f = 0; f < PARCEL_FABRIC_SETTINGS; ++f)
+    if (*settings[f].value)
+      setenv(settings[f].variable, settings[f].value, 1);
+}
+
+void parcel__fabric_unset(const parcel_fabric_setting settings[])
+{
+  for (int f = 0; f < PARCEL_FABRIC_SETTINGS; ++f)
+    if (*settings[f].value)
+      unsetenv(settings[f].variable);
+}
