@@ -1,0 +1,106 @@
+#include "parsquares_arguments.h"
+
+#include <errno.h>
+#include <stdint.h>
+
+#include "command_line.h"
+
+enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS };
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force", 0},
+    {"power", 'p', "K[,K...]", 0,
+     "one column per power 1 to 9: squares (2, the default), cubes (3), quads (4), power_K", 0},
+    {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
+    {"block", 'b', "N", 0, "positions per block; default: chosen from size, ranks and threads", 0},
+    {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
+    {"progress", KEY_PROGRESS, "KIND", 0, "auto (default), bar, log or none; to stderr", 0},
+    {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
+    {"verbose", 'v', NULL, 0, "print more about the run", 0},
+    {"help", '?', NULL, 0, "give this help", 1},
+    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_NUMBERS,
+    {0}};
+
+static parcel_status parse_threads(const char *text, int *out)
+{
+  parcel_index threads = 0;
+  const parcel_status status = command_line_count("--threads", text, 65536, &threads);
+  if (!status)
+    *out = (int)threads;
+  return status;
+}
+
+static parcel_status parse_output(const char *text, const char **out)
+{
+  if (*text == '\0')
+    return parcel_fail(PARCEL_INVALID, "--output: the name is empty");
+  *out = text;
+  return PARCEL_OK;
+}
+
+/* A word is the RANGE. */
+static parcel_status take_word(void *ctx, const char *text)
+{
+  parsquares_arguments *into = ctx;
+  if (into->range_text)
+    return parcel_fail(PARCEL_INVALID, "more than one RANGE: '%s' and '%s'", into->range_text, text);
+  into->range_text = text;
+  return parcel_range_parse(text, &into->range);
+}
+
+static parcel_status take_option(void *ctx, int key, const char *value)
+{
+  parsquares_arguments *into = ctx;
+  switch (key) {
+  case 'o': return parse_output(value, &into->output);
+  case 'p': return powers_parse(value, &into->powers);
+  case 't': return parse_threads(value, &into->threads);
+  case 'b': return command_line_count("--block", value, INT64_MAX, &into->block);
+  case 'q': into->is_quiet = true; return PARCEL_OK;
+  case 'v': into->is_verbose = true; return PARCEL_OK;
+  case '?': into->action = PARSQUARES_HELP; return PARCEL_OK;
+  case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
+  case KEY_FORCE: into->replaces = true; return PARCEL_OK;
+  case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
+  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
+  }
+}
+
+static const struct argp parser = {.options = options,
+                                   .parser = command_line_parser,
+                                   .args_doc = "[RANGE]",
+                                   .doc = "Computes powers of the integers of RANGE into one HDF5 file.\v"
+                                          "RANGE is FIRST..LAST[..STEP], both ends included; 1..1000000 if "
+                                          "left out. Numbers may have '_' between "
+                                          "digits.\n\n"
+                                          "Exit status: 0 complete, 1 failed, 2 wrong usage (nothing was "
+                                          "changed), 75 stopped early on request.\n\n"
+                                          "Example: mpirun -n 8 parsquares -p 2,3 -o powers.h5 1..2_000_000"};
+
+static parcel_status check_arguments(parsquares_arguments *arguments)
+{
+  if (arguments->is_quiet && arguments->is_verbose)
+    return parcel_fail(PARCEL_INVALID, "--quiet and --verbose exclude each other");
+  return powers_check(&arguments->powers, arguments->range);
+}
+
+/* getopt has printed already what it does not know. */
+parcel_status parsquares_parse(int argc, char **argv, bool speaks, parsquares_arguments *out)
+{
+  *out = (parsquares_arguments){.output = "squares.h5", .range = {.first = 1, .step = 1, .count = 1000000}};
+  command_line line = {.take_option = take_option, .take_word = take_word, .into = out};
+  parcel_status status = powers_parse("2", &out->powers);
+  if (!status)
+    status = command_line_parse(&parser, argc, argv, speaks, &line);
+  if (!status && out->action == PARSQUARES_RUN)
+    status = check_arguments(out);
+  if (status && speaks)
+    command_line_complain();
+  return status;
+}
+
+void parsquares_help(void)
+{
+  command_line_help(&parser, program_invocation_short_name);
+}

@@ -1,0 +1,33 @@
+/** @file
+ *  The command line of parsquares. */
+#ifndef PARSQUARES_ARGUMENTS_H
+#define PARSQUARES_ARGUMENTS_H
+
+#include <parcel/parcel.h>
+
+#include "powers.h"
+
+typedef enum parsquares_action { PARSQUARES_RUN, PARSQUARES_HELP, PARSQUARES_VERSION } parsquares_action;
+
+/** What a person asked for, checked. The texts are argv's. */
+typedef struct parsquares_arguments {
+  parsquares_action action;
+  const char *range_text; /* NULL: the default */
+  const char *output;
+  parcel_range range;
+  powers powers;
+  int threads;        /* 0: the CPUs of the rank */
+  parcel_index block; /* 0: chosen */
+  bool replaces;
+  parcel_progress_kind progress;
+  bool is_quiet, is_verbose;
+} parsquares_arguments;
+
+/** Reads the command line. What is wrong is printed as one line where `speaks`.  Errors: INVALID, RANGE. */
+PARCEL_MUST_CHECK parcel_status parsquares_parse(int argc, char **argv, bool speaks,
+                                                 parsquares_arguments *out);
+
+/** Prints the help. */
+void parsquares_help(void);
+
+#endif
