@@ -28,6 +28,14 @@ function(parcel_add_floor name)
   install(DIRECTORY include/parcel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 endfunction()
 
+# Gives a floor the points at which tests can break it. Each has its own copy, since it is not of the public interface.
+function(parcel_add_fault_points name)
+  if(PARCEL_FAULTS)
+    target_sources(parcel_${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/fault.c)
+    target_compile_definitions(parcel_${name} PRIVATE PARCEL_FAULTS)
+  endif()
+endfunction()
+
 # A program that is installed and finds the floors beside itself (../lib), wherever the tree is moved.
 function(parcel_add_program name)
   file(RELATIVE_PATH libdir ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})

@@ -12,11 +12,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "fault_impl.h"
+
 /* Linux moves at most 2^31 - 4096 bytes in one call. */
 static const parcel_index most_bytes_per_call = (parcel_index)1 << 30;
 
 /* %m is the text of errno, from any thread; strerror is not made for that. */
-static parcel_status fail_errno(const char *doing, const char *path)
+parcel_status parcel__file_fail(const char *doing, const char *path)
 {
   const bool is_full = errno == ENOSPC || errno == EDQUOT;
   return parcel_fail(is_full ? PARCEL_SPACE : PARCEL_IO, "cannot %s '%s': %m", doing, path);
@@ -46,7 +48,7 @@ static parcel_status check_name(const char *path, bool replaces, const char *adv
 {
   struct stat info;
   if (lstat(path, &info) != 0)
-    return errno == ENOENT ? PARCEL_OK : fail_errno("look at", path);
+    return errno == ENOENT ? PARCEL_OK : parcel__file_fail("look at", path);
   if (S_ISDIR(info.st_mode))
     return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
@@ -71,7 +73,7 @@ static parcel_status check_space(const parcel_file *file, parcel_index bytes)
   if (!folder)
     status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", file->path);
   else if (statvfs(folder, &disk) != 0)
-    status = fail_errno("use the folder", folder);
+    status = parcel__file_fail("use the folder", folder);
   else if ((uint64_t)bytes > (uint64_t)disk.f_bavail * disk.f_frsize)
     status = parcel_fail(PARCEL_SPACE,
                          "'%s' needs %" PRId64 " bytes, but only %" PRIu64 " are free on the disk of '%s'",
@@ -93,18 +95,20 @@ parcel_status parcel__file_check(const parcel_file *file, bool replaces, parcel_
  * instead. */
 static parcel_status reserve(const parcel_file *file, int fd, parcel_index bytes)
 {
-  if (fallocate(fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+  if (!parcel__fault("results.reserve") &&
+      (fallocate(fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS))
     return PARCEL_OK;
-  return fail_errno("reserve room on the disk for", file->path);
+  return parcel__file_fail("reserve room on the disk for", file->path);
 }
 
 parcel_status parcel__file_claim(const parcel_file *file, bool replaces, parcel_index bytes)
 {
   if (replaces && unlink(file->part) != 0 && errno != ENOENT)
-    return fail_errno("replace", file->part);
-  const int fd = open(file->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return parcel__file_fail("replace", file->part);
+  const int fd =
+      parcel__fault("results.create") ? -1 : open(file->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0)
-    return fail_errno("create", file->part);
+    return parcel__file_fail("create", file->part);
   const parcel_status status = reserve(file, fd, bytes);
   close(fd);
   if (status)
@@ -119,7 +123,7 @@ parcel_status parcel__file_reserve(const parcel_file *file)
   parcel_status status = parcel__file_open(file, &fd);
   if (status)
     return status;
-  status = fstat(fd, &info) == 0 ? reserve(file, fd, info.st_size) : fail_errno("look at", file->part);
+  status = fstat(fd, &info) == 0 ? reserve(file, fd, info.st_size) : parcel__file_fail("look at", file->part);
   close(fd);
   return status;
 }
@@ -135,24 +139,26 @@ parcel_status parcel__file_draw_seed(uint64_t *out)
 
 parcel_status parcel__file_open(const parcel_file *file, int *out)
 {
-  const int fd = open(file->part, O_RDWR | O_CLOEXEC);
+  const int fd = parcel__fault("results.open") ? -1 : open(file->part, O_RDWR | O_CLOEXEC);
   if (fd < 0)
-    return fail_errno("open", file->part);
+    return parcel__file_fail("open", file->part);
   *out = fd;
   return PARCEL_OK;
 }
 
-parcel_status parcel__file_write(const parcel_file *file, int fd, const void *data, parcel_index bytes,
-                                 parcel_index offset)
+parcel_status parcel__file_write(const parcel_file *file, int fd, const char *point, const void *data,
+                                 parcel_index bytes, parcel_index offset)
 {
   const char *from = data;
+  if (parcel__fault(point))
+    return parcel__file_fail("write", file->part);
   while (bytes > 0) {
     const parcel_index wanted = bytes < most_bytes_per_call ? bytes : most_bytes_per_call;
     const ssize_t written = pwrite(fd, from, (size_t)wanted, offset);
     if (written < 0 && errno == EINTR)
       continue;
     if (written < 0)
-      return fail_errno("write", file->part);
+      return parcel__file_fail("write", file->part);
     from += written;
     offset += written;
     bytes -= written;
@@ -164,13 +170,15 @@ parcel_status parcel__file_read(const parcel_file *file, int fd, void *data, par
                                 parcel_index offset)
 {
   char *to = data;
+  if (parcel__fault("results.read"))
+    return parcel__file_fail("read", file->part);
   while (bytes > 0) {
     const parcel_index wanted = bytes < most_bytes_per_call ? bytes : most_bytes_per_call;
     const ssize_t got = pread(fd, to, (size_t)wanted, offset);
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
-      return fail_errno("read", file->part);
+      return parcel__file_fail("read", file->part);
     if (got == 0)
       return parcel_fail(PARCEL_IO, "cannot read '%s': it ends before byte %" PRId64, file->part,
                          offset + bytes);
@@ -183,7 +191,9 @@ parcel_status parcel__file_read(const parcel_file *file, int fd, void *data, par
 
 parcel_status parcel__file_sync(const parcel_file *file, int fd)
 {
-  return fsync(fd) == 0 ? PARCEL_OK : fail_errno("bring to the disk", file->part);
+  return !parcel__fault("results.sync") && fsync(fd) == 0
+             ? PARCEL_OK
+             : parcel__file_fail("bring to the disk", file->part);
 }
 
 static parcel_status sync_folder(const char *path)
@@ -193,8 +203,9 @@ static parcel_status sync_folder(const char *path)
   parcel_status status = PARCEL_OK;
   if (!folder)
     status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", path);
-  else if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL)) /* EINVAL: a file system without synced folders */
-    status = fail_errno("bring to the disk the folder", folder);
+  else if (fd < 0 || parcel__fault("results.folder") ||
+           (fsync(fd) != 0 && errno != EINVAL)) /* EINVAL: a file system without synced folders */
+    status = parcel__file_fail("bring to the disk the folder", folder);
   if (fd >= 0)
     close(fd);
   free(folder);
@@ -217,11 +228,13 @@ static int rename_to_free_name(const char *from, const char *to)
 
 parcel_status parcel__file_publish(const parcel_file *file, bool replaces)
 {
-  const int failed = replaces ? rename(file->part, file->path) : rename_to_free_name(file->part, file->path);
+  const int failed = parcel__fault("results.rename") ? -1
+                     : replaces                      ? rename(file->part, file->path)
+                                                     : rename_to_free_name(file->part, file->path);
   if (failed && errno == EEXIST)
     return parcel_fail(PARCEL_EXISTS, "'%s' has appeared during the run; the complete results are in '%s'",
                        file->path, file->part);
   if (failed)
-    return fail_errno("give its final name to", file->part);
+    return parcel__file_fail("give its final name to", file->part);
   return sync_folder(file->path);
 }

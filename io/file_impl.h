@@ -18,6 +18,9 @@ typedef struct parcel_file {
 PARCEL_MUST_CHECK parcel_status parcel__file_make(const char *path, parcel_file *out);
 void parcel__file_free(parcel_file *file);
 
+/** The failure with errno's words: SPACE where a disk or a quota is full, else IO.  Returns that. */
+parcel_status parcel__file_fail(const char *doing, const char *path);
+
 /** Refuses an output that cannot or must not be made: a folder, an existing file or .part that must not be
  *  replaced, a disk with less than `bytes` free.  Errors: EXISTS, IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__file_check(const parcel_file *file, bool replaces,
@@ -39,9 +42,11 @@ PARCEL_MUST_CHECK parcel_status parcel__file_draw_seed(uint64_t *out);
 /** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors: IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_open(const parcel_file *file, int *out);
 
-/** Writes all of it at offset, in bytes from the start.  Errors: IO, SPACE. Any thread. */
-PARCEL_MUST_CHECK parcel_status parcel__file_write(const parcel_file *file, int fd, const void *data,
-                                                   parcel_index bytes, parcel_index offset);
+/** Writes all of it at offset, in bytes from the start.  Errors: IO, SPACE. Any thread.
+ *
+ *  point    where a test can make it fail (core/fault_impl.h) */
+PARCEL_MUST_CHECK parcel_status parcel__file_write(const parcel_file *file, int fd, const char *point,
+                                                   const void *data, parcel_index bytes, parcel_index offset);
 
 /** Reads all of it.  Errors: IO (a file that ends too early included). */
 PARCEL_MUST_CHECK parcel_status parcel__file_read(const parcel_file *file, int fd, void *data,

@@ -52,7 +52,7 @@ parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index
                                    const parcel_ledger_entry *entry)
 {
   const parcel_index size = (parcel_index)sizeof *entry;
-  return parcel__file_write(file, fd, entry, size, offset + number * size);
+  return parcel__file_write(file, fd, "results.ledger", entry, size, offset + number * size);
 }
 
 parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index offset, parcel_index blocks,

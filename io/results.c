@@ -87,7 +87,7 @@ done:
 /* What only rank 0 knows of the file so far. */
 static parcel_status share_site(parcel_store_site *site)
 {
-  const MPI_Comm comm = parcel_world_comm(site->world);
+  MPI_Comm comm = parcel_world_comm(site->world);
   uint64_t numbers[] = {site->seed, (uint64_t)site->ledger};
   const parcel_status status =
       parcel_mpi_check(MPI_Bcast(numbers, 2, MPI_UINT64_T, 0, comm), "MPI_Bcast of the ledger's place");

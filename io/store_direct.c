@@ -8,7 +8,8 @@ static parcel_status write_values(const parcel_store_site *site, const parcel_bl
   for (int c = 0; c < site->sweep->column_count && !status; ++c) {
     const parcel_index bytes = parcel_column_bytes(&site->sweep->columns[c]);
     const parcel_index place = site->columns[c] + block->positions.begin * bytes;
-    status = parcel__file_write(&site->file, site->fd, block->columns[c], count * bytes, place);
+    status =
+        parcel__file_write(&site->file, site->fd, "results.write", block->columns[c], count * bytes, place);
   }
   return status;
 }
