@@ -74,7 +74,7 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                               .block = arguments->block};
   const parcel_results_options file = {.replaces = arguments->replaces};
   const parcel_sweep_options how = {
-      .show = parcel_meter_show, .show_ctx = &meter, .stop = parcel_signals_catch()};
+      .show = parcel_meter_show, .show_ctx = &meter, .signals = parcel_signals_catch()};
   parcel_status status = parcel_results_create(world, &sweep, arguments->output, &file, &results);
   if (!status)
     status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, &report);

@@ -2,22 +2,32 @@
 
 #include <stddef.h>
 
-static volatile sig_atomic_t caught;
+static parcel_signals caught;
 
-static void note(int signal_number)
+static void stop(int signal_number)
 {
-  caught = signal_number;
+  caught.stop = signal_number;
 }
 
-const volatile sig_atomic_t *parcel_signals_catch(void)
+static void inspect(int signal_number)
 {
-  static const int stopping[] = {SIGINT, SIGTERM};
-  struct sigaction action = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+  (void)signal_number;
+  caught.inspect = (caught.inspect + 1) % 1000;
+}
+
+static parcel_status set_handler(int signal_number, void (*handler)(int), unsigned flags)
+{
+  struct sigaction action = {.sa_handler = handler, .sa_flags = (int)(flags | SA_RESTART)};
   sigemptyset(&action.sa_mask);
-  for (size_t s = 0; s < sizeof stopping / sizeof *stopping; ++s)
-    if (sigaction(stopping[s], &action, NULL) != 0) {
-      parcel_fail(PARCEL_SYSTEM, "sigaction for signal %d: %m", stopping[s]);
-      return NULL;
-    }
+  if (sigaction(signal_number, &action, NULL) != 0)
+    return parcel_fail(PARCEL_SYSTEM, "sigaction for signal %d: %m", signal_number);
+  return PARCEL_OK;
+}
+
+const parcel_signals *parcel_signals_catch(void)
+{
+  if (set_handler(SIGINT, stop, SA_RESETHAND) || set_handler(SIGTERM, stop, SA_RESETHAND) ||
+      set_handler(SIGUSR1, stop, 0) || set_handler(SIGUSR2, inspect, 0))
+    return NULL;
   return &caught;
 }

@@ -1,12 +1,13 @@
 /* A small user of Parcel whose kernel goes wrong where it is told to.
  *
- * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS
+ * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL]
  *
  *   COUNT, BLOCK   the range is 0..COUNT-1, in blocks of at most BLOCK
  *   WHAT           none, fail (return a failure), crash (write to nowhere),
- *                  raise (SIGFPE, as runtimes of some languages do)
+ *                  raise (SIGFPE, as runtimes of some languages do), hang (never come back)
  *   INDEX          where it does so
- *   MILLISECONDS   that every block takes */
+ *   MILLISECONDS   that every block takes
+ *   STALL          seconds without progress after which the run is to end */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ typedef struct fault {
   bool fails;
   bool crashes;
   bool raises;
+  bool hangs;
   volatile int *nowhere;
   parcel_index index;
   long milliseconds;
@@ -39,6 +41,8 @@ static parcel_status twice(void *ctx, const parcel_slice *slice, void *const out
       *fault->nowhere = 1;
     if (index == fault->index && fault->raises)
       raise(SIGFPE);
+    while (index == fault->index && fault->hangs)
+      nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     if (index == fault->index && fault->fails)
       return parcel_fail(PARCEL_KERNEL, "%lld is an unlucky number", (long long)index);
     value[i] = 2 * index;
@@ -50,8 +54,8 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
 {
   parcel_index milliseconds = 0;
   parcel_status status = PARCEL_OK;
-  if (argc != 7)
-    return parcel_fail(PARCEL_INVALID, "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS");
+  if (argc != 7 && argc != 8)
+    return parcel_fail(PARCEL_INVALID, "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL]");
   if ((status = parcel_index_parse(argv[2], &sweep->range.count)) ||
       (status = parcel_index_parse(argv[3], &sweep->block)) ||
       (status = parcel_index_parse(argv[5], &fault->index)) ||
@@ -60,6 +64,7 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
   fault->fails = strcmp(argv[4], "fail") == 0;
   fault->crashes = strcmp(argv[4], "crash") == 0;
   fault->raises = strcmp(argv[4], "raise") == 0;
+  fault->hangs = strcmp(argv[4], "hang") == 0;
   fault->milliseconds = (long)milliseconds;
   return PARCEL_OK;
 }
@@ -75,7 +80,8 @@ static parcel_status run(const parcel_world *world, int argc, char **argv)
                         .kernel = twice,
                         .ctx = &fault,
                         .threads = 1};
-  const parcel_sweep_options how = {.stop = parcel_signals_catch()};
+  const parcel_sweep_options how = {.signals = parcel_signals_catch(),
+                                    .stall_seconds = argc == 8 ? strtod(argv[7], NULL) : 0};
   parcel_status status = parse(argc, argv, &sweep, &fault);
   if (!status)
     status = parcel_results_create(world, &sweep, argv[1], NULL, &results);

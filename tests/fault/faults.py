@@ -153,8 +153,8 @@ class FaultTest(unittest.TestCase):
         if run.code is None:
             run.process.communicate()
 
-    def start_failing(self, ranks, what="none", index=-1, count=1000, block=10, milliseconds=0):
-        return self.start(ranks, FAILING, self.output, count, block, what, index, milliseconds)
+    def start_failing(self, ranks, what="none", index=-1, count=1000, block=10, milliseconds=0, stall=0):
+        return self.start(ranks, FAILING, self.output, count, block, what, index, milliseconds, stall)
 
     def wait_until_begun(self, run):
         deadline = time.monotonic() + TIMEOUT_SECONDS

@@ -40,17 +40,60 @@ class SignalTest(faults.FaultTest):
             os.kill(which(run.rank_pids()), signal.SIGTERM)
             run.end()
             self.assertEqual(run.code, 75)
-            self.assert_one_message(run, "parsquares: stopped early on request, with ", " of 100000000 ")
+            self.assert_one_message(run, "parsquares: stopped early by SIGTERM, with ", " of 100000000 ")
             self.assert_stopped(run, "stopped")
 
+    def test_mpirun_forwards_the_batch_systems_warning(self):
+        for ranks in (1, 3, 8):
+            with self.subTest(ranks=ranks):
+                run = self.start_squares(ranks)
+                run.process.send_signal(signal.SIGUSR1)
+                run.end()
+                self.assertEqual(run.code, 75)
+                self.assert_one_message(run, "parsquares: stopped early by SIGUSR1, with ")
+                self.assert_stopped(run, "stopped")
+
+    def test_every_rank_says_what_it_does_when_one_is_asked(self):
+        run = self.start_failing(3, count=60, block=1, milliseconds=100)
+        self.wait_until_begun(run)
+        os.kill(max(run.rank_pids()), signal.SIGUSR2)
+        run.end()
+        self.assertEqual(run.code, 0)
+        for rank in range(3):
+            lines = [line for line in run.messages if line.startswith(f"failing: rank {rank} on ")]
+            self.assertEqual(len(lines), 1, run.stderr)
+            self.assertRegex(lines[0], r": \d+ of 20 blocks done; worker 0: (in the kernel|writing|idle)")
+
+    def test_a_kernel_that_hangs_ends_the_run_when_it_is_watched(self):
+        run = self.start_failing(3, what="hang", index=25, count=60, block=1, milliseconds=1, stall=1)
+        run.end()
+        self.assertEqual(run.code, 1)
+        self.assertIn("failing: no progress for 1 s on rank 1; the run ends here", run.stderr)
+        self.assertRegex(run.stderr, r"failing: rank 1 on .*; worker 0: in the kernel for \d\.\d s, block 25 from index 25\n")
+        for rank in (0, 2):
+            self.assertRegex(run.stderr, rf"failing: rank {rank} on .*: 20 of 20 blocks done; worker 0: idle")
+        self.assertEqual(run.survivors, [])
+        self.assert_only_part("running")
+
+    def test_a_rank_that_stands_still_ends_the_run_when_it_is_watched(self):
+        run = self.start_failing(3, count=60, block=1, milliseconds=200, stall=1)
+        self.wait_until_begun(run)
+        pids = sorted(run.rank_pids())
+        os.kill(pids[2], signal.SIGSTOP)
+        run.end()
+        self.assertEqual(run.code, 1)
+        self.assertRegex(run.stderr, "failing: no progress for 1 s on rank [012]; the run ends here")
+        self.assertEqual(run.survivors, [])
+        self.assert_only_part("running")
+
     def test_a_program_without_mpirun_stops_with_code_75(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             with self.subTest(signal=number.name):
                 run = self.start_squares(0)
                 run.process.send_signal(number)
                 run.end()
                 self.assertEqual(run.code, 75)
-                self.assert_one_message(run, "parsquares: stopped early on request, with ")
+                self.assert_one_message(run, f"parsquares: stopped early by {number.name}, with ")
                 self.assert_stopped(run, "stopped")
 
     def test_a_second_signal_ends_at_once(self):

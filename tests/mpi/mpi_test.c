@@ -177,22 +177,22 @@ char *mpi_test_end_capture(void)
   return captured;
 }
 
-static volatile sig_atomic_t stop;
+static parcel_signals signals;
 static pthread_t main_thread;
 
 static void note_stop(int signal_number)
 {
-  stop = signal_number;
+  signals.stop = signal_number;
 }
 
-const volatile sig_atomic_t *mpi_test_stop_flag(void)
+const parcel_signals *mpi_test_signals(void)
 {
   struct sigaction action = {.sa_handler = note_stop, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
   sigaction(SIGUSR2, &action, NULL);
   main_thread = pthread_self();
-  stop = 0;
-  return &stop;
+  signals = (parcel_signals){0};
+  return &signals;
 }
 
 void mpi_test_raise_stop(void)

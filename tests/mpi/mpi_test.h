@@ -8,7 +8,6 @@
 #define PARCEL_MPI_TEST_H
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +16,7 @@
 #include <cmocka.h>
 #include <mpi.h>
 
-#include <parcel/base.h>
+#include <parcel/signals.h>
 
 /** Passes if the claim holds on every rank. Collective over MPI_COMM_WORLD; while MPI does not run, each for
  *  itself. */
@@ -73,9 +72,9 @@ char *mpi_test_end_capture(void);
 /** The folder's entries, "." and ".." left out: "/proc/self/fd", "/proc/self/task". */
 int mpi_test_count_entries(const char *folder);
 
-/** A flag for parcel_sweep_options.stop, zero again after each call, and the request that any thread may make
+/** What parcel_sweep_options.signals wants, all zero again after each call, and the request that any thread may make
  *  to raise it: as in a program, a signal to the main thread, which must be the caller of the first. */
-const volatile sig_atomic_t *mpi_test_stop_flag(void);
+const parcel_signals *mpi_test_signals(void);
 void mpi_test_raise_stop(void);
 
 /** Seconds of a clock that never goes back. */

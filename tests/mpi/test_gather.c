@@ -154,8 +154,8 @@ static void a_stopped_gather_has_only_whole_blocks(void **state)
   static int64_t values[COUNT];
   void *arrays[] = {values};
   parcel_index nowhere = -1;
-  volatile sig_atomic_t stop = mpi_test_rank() == mpi_test_size() - 1;
-  const parcel_sweep_options options = {.stop = &stop};
+  const parcel_signals stop = {.stop = mpi_test_rank() == mpi_test_size() - 1};
+  const parcel_sweep_options options = {.signals = &stop};
   parcel_sweep sweep = {.name = "stops", .columns = one_column, .column_count = 1, .kernel = fail_at};
   sweep.range = range_of(1, 1, COUNT);
   sweep.ctx = &nowhere;

@@ -268,7 +268,7 @@ static void a_stopped_run_leaves_its_blocks_in_the_part(void **state)
 {
   const results_fixture *fixture = *state;
   parcel_block_grid grid;
-  const parcel_sweep_options how = {.stop = mpi_test_stop_flag()};
+  const parcel_sweep_options how = {.signals = mpi_test_signals()};
   parcel_sweep sweep = sweep_of(100000);
   sweep.kernel = stop_soon;
   assert_status(parcel_sweep_grid(fixture->world, &sweep, &grid), PARCEL_OK);

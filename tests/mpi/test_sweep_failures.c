@@ -82,7 +82,7 @@ static parcel_sweep sweep_of(trouble *trouble, parcel_range range)
 static parcel_status run(const parcel_world *world, trouble *trouble, parcel_range range)
 {
   const parcel_sweep sweep = sweep_of(trouble, range);
-  const parcel_sweep_options options = {.stop = mpi_test_stop_flag()};
+  const parcel_sweep_options options = {.signals = mpi_test_signals()};
   parcel_sink sink = {.ctx = trouble, .write = write_block, .end = end_sink};
   if (trouble->poll_fails_after != 0)
     sink.poll = poll_sink;
@@ -277,7 +277,7 @@ static void root_says_how_far_a_stopped_sweep_came(void **state)
   snprintf(text, sizeof text, "%s", parcel_last_error());
   char expected[PARCEL_ERROR_SIZE];
   snprintf(expected, sizeof expected,
-           "stopped early on request, with %" PRId64 " of %" PRId64 " positions done",
+           "stopped early by SIGUSR2, with %" PRId64 " of %" PRId64 " positions done",
            sum_over_ranks(atomic_load(&trouble.positions)), count);
   assert_status(status, PARCEL_STOPPED);
   assert_root(strcmp(text, expected) == 0);
@@ -321,8 +321,8 @@ static parcel_status fill_bytes(void *ctx, const parcel_slice *slice, void *cons
 static void the_largest_range_of_all_starts_and_stops(void **state)
 {
   static const parcel_column bytes[] = {{.name = "byte", .type = PARCEL_UINT8}};
-  const volatile sig_atomic_t stop = 1;
-  const parcel_sweep_options options = {.stop = &stop};
+  const parcel_signals stop = {.stop = SIGTERM};
+  const parcel_sweep_options options = {.signals = &stop};
   const parcel_sweep sweep = {.name = "bytes",
                               .range = {.first = 1, .step = 1, .count = INT64_MAX},
                               .columns = bytes,

@@ -18,6 +18,7 @@ typedef struct parcel_progress {
   parcel_index total;     /* positions */
   double elapsed_seconds; /* since the first block */
   bool is_over;           /* the last report of this sweep */
+  parcel_index failures;  /* positions among those done that failed and are on record */
 } parcel_progress;
 
 /** Shows progress; must return soon. */

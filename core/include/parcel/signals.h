@@ -1,6 +1,6 @@
 /** @file
- *  Stopping by signal: a program that wants Ctrl-C to end a sweep cleanly says so here; the library
- *  never does. */
+ *  Stopping and inspecting by signal: a program that wants Ctrl-C to end a sweep cleanly says so here; the
+ *  library never does. */
 #ifndef PARCEL_SIGNALS_H
 #define PARCEL_SIGNALS_H
 
@@ -12,11 +12,17 @@
 extern "C" {
 #endif
 
-/** From now on the first SIGINT or SIGTERM only sets the flag that is returned, to the signal's number;
- *  the second of the same kind acts as before. Process-wide; call once, from the main thread.
+/** What a sweep is asked for meanwhile. A program may set them itself, too, from any thread. */
+typedef struct parcel_signals {
+  volatile sig_atomic_t stop;    /* not 0: begin no block any more, on any rank; the signal's number */
+  volatile sig_atomic_t inspect; /* whenever it changes, every rank prints what its workers do */
+} parcel_signals;
+
+/** From now on the first SIGINT or SIGTERM, and every SIGUSR1, only sets `stop`, and SIGUSR2 counts `inspect`
+ *  up. A second SIGINT or SIGTERM acts as before. Process-wide; call once, from the main thread.
  *
- *  Returns the flag for parcel_sweep_options.stop, in static storage; NULL if the system refused (SYSTEM). */
-PARCEL_API const volatile sig_atomic_t *parcel_signals_catch(void);
+ *  Returns what parcel_sweep_options.signals wants, in static storage; NULL if the system refused (SYSTEM). */
+PARCEL_API const parcel_signals *parcel_signals_catch(void);
 
 #ifdef __cplusplus
 }

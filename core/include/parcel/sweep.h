@@ -3,12 +3,11 @@
 #ifndef PARCEL_SWEEP_H
 #define PARCEL_SWEEP_H
 
-#include <signal.h>
-
 #include <parcel/column.h>
 #include <parcel/pool.h>
 #include <parcel/progress.h>
 #include <parcel/range.h>
+#include <parcel/signals.h>
 #include <parcel/sink.h>
 #include <parcel/world.h>
 
@@ -55,22 +54,32 @@ typedef enum parcel_on_error {
 
 /** How to run it, this time. */
 typedef struct parcel_sweep_options {
-  parcel_pool
-      *pool; /* to run on instead of one made for this sweep; its threads then count. NULL: make one */
-  parcel_progress_show show; /* called on rank 0's main thread some ten times a second; NULL: nobody looks */
+  /** To run on instead of one made for this sweep; its threads then count. NULL: make one. */
+  parcel_pool *pool;
+
+  /** Called on rank 0's main thread some ten times a second. NULL: nobody looks. */
+  parcel_progress_show show;
   void *show_ctx;
-  const volatile sig_atomic_t
-      *stop; /* non-zero on any rank: no block is begun any more, on any rank. NULL: never */
-  const volatile sig_atomic_t
-      *inspect; /* each time this changes, on any rank, every rank prints what its workers do. NULL: never */
-  double
-      deadline_seconds;  /* no block is begun that may not end within this much time, and the sweep then ends
-                              as STOPPED; 0: none */
-  double stall_seconds;  /* a rank without any progress for so long ends the program, after every rank has
-                            printed what its workers do; 0: never */
-  const char *halt_file; /* the sweep stops when a file of this name is there; NULL: none */
+
+  /** Asked all the time, on every rank. NULL: nobody asks for anything. */
+  const parcel_signals *signals;
+
+  /** From this call on: no block is begun that may not end in time, going by the longest one so far; the
+   *  sweep then ends as STOPPED. 0: none. */
+  double deadline_seconds;
+
+  /** The sweep ends as STOPPED once a file of this name is there. NULL: none. */
+  const char *halt_file;
+
+  /** A rank without any progress for so long ends the program by MPI_Abort, after every rank has printed what
+   *  its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
+  double stall_seconds;
+
+  /** RECORD needs a sink that keeps failures. */
   parcel_on_error on_error;
-  parcel_index max_failures; /* on record; one more ends the sweep as failed. 0: no limit */
+
+  /** On record; one more ends the sweep as failed. 0: no limit. */
+  parcel_index max_failures;
 } parcel_sweep_options;
 
 #define PARCEL_SWEEP_OPTIONS_INIT PARCEL_DEFAULTS

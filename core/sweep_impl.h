@@ -1,0 +1,74 @@
+/** @file
+ *  A sweep while it runs, as its three rooms share it: sweep.c makes and ends it, sweep_block.c does its
+ *  blocks on the workers, sweep_watch.c is its main thread meanwhile. */
+#ifndef PARCEL_SWEEP_IMPL_H
+#define PARCEL_SWEEP_IMPL_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include <parcel/sweep.h>
+
+#include "control_impl.h"
+#include "todo_impl.h"
+
+enum { PARCEL_CACHE_LINE = 64 };
+
+/** What a worker is at. */
+typedef enum parcel_phase { PARCEL_PHASE_IDLE, PARCEL_PHASE_KERNEL, PARCEL_PHASE_WRITE } parcel_phase;
+
+/** One per thread, on cache lines of its own. Written by its worker; what is atomic is read by the main thread
+ *  meanwhile. */
+typedef struct parcel_worker {
+  alignas(PARCEL_CACHE_LINE) _Atomic parcel_index positions; /* done */
+  _Atomic parcel_index blocks;                               /* done */
+  _Atomic parcel_index recorded;                             /* failures of the blocks done */
+  _Atomic parcel_index block;                                /* that it is at, or was last */
+  _Atomic int phase;                                         /* parcel_phase */
+  _Atomic double since; /* parcel__seconds() when it came into the phase */
+  double compute_seconds;
+  double write_seconds;
+  double longest_seconds;   /* that any of its blocks took */
+  char *buffer;             /* one block of every column */
+  void **columns;           /* [column_count] into buffer */
+  void **part;              /* [column_count] into columns, for a part of a block */
+  parcel_failure *failures; /* [failure_room], of the present block */
+  parcel_index failure_count, failure_room;
+} parcel_worker;
+
+typedef struct parcel_run {
+  const parcel_world *world;
+  const parcel_sweep *sweep;
+  const parcel_sweep_options *options;
+  parcel_sink sink;
+  parcel_block_grid grid;
+  parcel_todo *todo;         /* the blocks that are not done yet, by turns */
+  parcel_index positions;    /* in those blocks */
+  parcel_span turns;         /* this rank's */
+  _Atomic parcel_index next; /* turn that is nobody's yet */
+  atomic_bool is_stopping;   /* no block is begun any more */
+  atomic_bool has_failed;    /* a worker has, and may still be finding out where */
+  atomic_bool is_late;       /* a worker has not begun a block for want of time */
+  parcel_worker *workers;    /* [threads] */
+  int threads;
+  bool records; /* failures, instead of ending with the first */
+  parcel_pool *pool;
+  parcel_control *control;
+  double started;    /* parcel__seconds() */
+  double last_start; /* after which no block is begun that has taken no time yet; infinity: none */
+} parcel_run;
+
+/** The time in seconds, from some moment on. */
+double parcel__seconds(void);
+
+/** The index at a position of the grid. */
+parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);
+
+/** Computes and writes the next block of this rank; false once there is none, or a stop or *status forbids. */
+bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *status);
+
+/** The main thread from the first block to the moment when every rank is done or has stopped. Returns how this
+ *  rank fared. */
+PARCEL_MUST_CHECK parcel_status parcel__sweep_watch(parcel_run *run);
+
+#endif
