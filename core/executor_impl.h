@@ -25,7 +25,7 @@ struct parcel_future {
   char *text; /* of the failure, malloced; NULL: none or no memory; constant once DONE */
   union {
     struct parcel__watch *watches; /* who wants to be told; under the executor's mutex */
-    parcel__task *next_free;       /* of a task that is not in use */
+    parcel__task *next_unused;     /* of a task that is not in use */
   };
   atomic_uint state;    /* bits, see executor_future.c; a futex */
   parcel_status status; /* constant once DONE */

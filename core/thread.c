@@ -45,3 +45,10 @@ struct timespec parcel__deadline_in(double seconds)
   deadline.tv_nsec = nanoseconds % second;
   return deadline;
 }
+
+double parcel__now(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}

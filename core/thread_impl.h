@@ -29,6 +29,9 @@ void parcel__futex_wake(atomic_uint *word, int count);
  *  at most. */
 struct timespec parcel__deadline_in(double seconds);
 
+/** The time by CLOCK_MONOTONIC in seconds. */
+double parcel__now(void);
+
 /** Tells the CPU that this thread is spinning. */
 static inline void parcel__spin_pause(void)
 {

@@ -184,8 +184,8 @@ PARCEL_API void parcel_future_release(parcel_future **future);
 /** Opaque: goes through futures in the order in which they get done. One thread at a time. */
 typedef struct parcel_completed parcel_completed;
 
-/** Begins to watch count futures (NULLs are passed over), which must not be released, nor the array changed,
- *  before parcel_completed_close.
+/** Begins to watch count futures. NULLs are passed over. The array lives until parcel_completed_close, and
+ *  each future at least until it was told.
  *
  *  Owns: *out is the caller's.  Errors: MEMORY. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_completed_open(parcel_future *const futures[],
