@@ -121,7 +121,7 @@ parcel_status parcel__executor_create(const parcel_executor_options *given, cons
                                       parcel_executor **out)
 {
   const int cpus = parcel__cpus_of_process().allowed;
-  parcel_executor_options options;
+  parcel_executor_options options = PARCEL_EXECUTOR_OPTIONS_INIT;
   parcel_status status = complete_options(given, cpus, &options);
   if (status)
     return status;
@@ -214,7 +214,7 @@ static parcel_status widen_ring(parcel_executor *executor)
   const parcel_index queued = executor->tail - executor->head;
   if (queued < executor->ring_size)
     return PARCEL_OK;
-  parcel__task **ring = malloc(2 * (size_t)executor->ring_size * sizeof *ring);
+  parcel__task **ring = malloc(2 * (size_t)executor->ring_size * sizeof(parcel__task *));
   if (!ring)
     return parcel_fail(PARCEL_MEMORY, "no memory for a queue of more than %" PRId64 " tasks", queued);
   for (parcel_index t = 0; t < queued; ++t)
@@ -321,8 +321,8 @@ static void wait_until_quiet(parcel_executor *executor)
 parcel_status parcel_executor_wait(parcel_executor *executor)
 {
   if (parcel__seat_in(executor))
-    return parcel_fail(PARCEL_INVALID, "a task waited for all tasks of its executor, itself among them; "
-                                       "wait for the futures it needs");
+    return parcel_fail(PARCEL_INVALID,
+                       "a task waited for its whole executor, itself included; wait for futures");
   pthread_mutex_lock(&executor->mutex);
   wait_until_quiet(executor);
   const parcel_status status = report(executor);
@@ -340,16 +340,17 @@ void parcel_executor_cancel(parcel_executor *executor)
       parcel_future_cancel(&slab->tasks[t]);
 }
 
-/* The threads have ended: what is left in the slabs was never released. */
+/* Every task is over: those that were never released are still as they ended. */
 static void note_kept_failures(parcel_executor *executor)
 {
-  for (parcel__slab *slab = executor->slabs; slab; slab = slab->next)
+  for (parcel__slab *slab = executor->slabs; slab; slab = slab->next) {
     for (int t = 0; t < PARCEL__SLAB; ++t) {
       const parcel__task *task = &slab->tasks[t];
       const unsigned state = atomic_load_explicit(&task->state, memory_order_relaxed);
       if (!(state & PARCEL__RELEASED) && parcel__task_has_unseen_failure(task, state))
         parcel__executor_note(executor, task->status, task->text);
     }
+  }
   if (executor->broken && !executor->is_break_told)
     parcel__executor_note(executor, executor->broken, executor->broken_text);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "thread_impl.h"
@@ -21,6 +22,11 @@ struct parcel_completed {
   parcel_index *order; /* [arrived] indices */
   parcel_index arrived;
 };
+
+static parcel_status refuse_callback(void)
+{
+  return parcel_fail(PARCEL_INVALID, "a then-callback waited for tasks; wait in a task");
+}
 
 void parcel__completed_tell(parcel__watch *watch)
 {
@@ -123,7 +129,7 @@ parcel_status parcel_completed_next(parcel_completed *completed, double timeout_
     return PARCEL_OK;
   }
   if (seat && parcel__may_not_block(seat->executor))
-    return parcel_fail(PARCEL_INVALID, "a then-callback waited for tasks; wait in a task");
+    return refuse_callback();
   pthread_mutex_lock(&completed->mutex);
   const parcel_status status = wait_for_arrival(completed, timeout_seconds);
   if (!status)
@@ -183,7 +189,7 @@ parcel_status parcel_future_wait_all(parcel_future *const futures[], parcel_inde
   for (parcel_index f = count; f-- > 0;)
     if (!parcel_future_is_done(futures[f])) {
       if (parcel__may_not_block(futures[f]->executor))
-        return parcel_fail(PARCEL_INVALID, "a then-callback waited for tasks; wait in a task");
+        return refuse_callback();
       parcel__task_block(futures[f], NULL);
     }
   for (parcel_index f = 0; f < count; ++f)
@@ -197,23 +203,30 @@ parcel_status parcel_executor_map(parcel_executor *executor, parcel_task_body bo
 {
   if (count < 0)
     return parcel_fail(PARCEL_INVALID, "%" PRId64 " arguments to map", count);
-  parcel_future **futures = calloc((size_t)count + 1, sizeof *futures);
+  if (parcel__may_not_block(executor))
+    return refuse_callback();
+  parcel_future **futures = calloc((size_t)count + 1, sizeof(parcel_future *));
   if (!futures)
     return parcel_fail(PARCEL_MEMORY, "no memory to map %" PRId64 " arguments", count);
+  char text[PARCEL_ERROR_SIZE] = "";
   parcel_status status = PARCEL_OK;
   parcel_index submitted = 0;
-  for (; submitted < count && !status; submitted += !status)
+  while (submitted < count && !status) {
     status = parcel_executor_submit(executor, body, (char *)arguments + (size_t)submitted * stride, options,
                                     &futures[submitted]);
+    submitted += !status;
+  }
+  if (status)
+    snprintf(text, sizeof text, "%s", parcel_last_error());
   for (parcel_index f = 0; f < submitted; ++f) {
     if (status)
       parcel_future_cancel(futures[f]);
     const parcel_status own = parcel_future_wait(futures[f]);
-    if (!status)
-      status = own;
-  }
-  for (parcel_index f = 0; f < submitted; ++f)
+    if (own && !status)
+      snprintf(text, sizeof text, "%s", parcel_last_error());
+    status = status ? status : own;
     parcel_future_release(&futures[f]);
+  }
   free(futures);
-  return status;
+  return status ? parcel_fail(status, "%s", text) : PARCEL_OK;
 }

@@ -84,7 +84,7 @@ void parcel__executor_note(parcel_executor *executor, parcel_status status, cons
   pthread_mutex_lock(&executor->mutex);
   if (executor->failures++ == 0) {
     executor->first_failure = status;
-    snprintf(executor->first_text, PARCEL_ERROR_SIZE, "%s", text);
+    snprintf(executor->first_text, PARCEL_ERROR_SIZE, "%s", text ? text : parcel_status_text(status));
   }
   pthread_mutex_unlock(&executor->mutex);
 }
@@ -172,7 +172,7 @@ static unsigned set_done(parcel__task *task)
   unsigned state = atomic_load_explicit(&task->state, memory_order_acquire);
   while (!(state & PARCEL__WATCHED)) {
     if (state & PARCEL__RELEASED && parcel__task_has_unseen_failure(task, state | bits)) {
-      parcel__executor_note(task->executor, task->status, text_of(task));
+      parcel__executor_note(task->executor, task->status, task->text);
       bits |= PARCEL__SEEN;
     }
     if (atomic_compare_exchange_weak_explicit(&task->state, &state, state | bits, memory_order_acq_rel,
@@ -307,7 +307,7 @@ void parcel_future_release(parcel_future **future)
   unsigned state = atomic_load_explicit(&task->state, memory_order_acquire);
   do
     if (state & PARCEL__DONE && parcel__task_has_unseen_failure(task, state | bits)) {
-      parcel__executor_note(task->executor, task->status, text_of(task));
+      parcel__executor_note(task->executor, task->status, task->text);
       bits |= PARCEL__SEEN;
     }
   while (!atomic_compare_exchange_weak_explicit(&task->state, &state, state | bits, memory_order_acq_rel,

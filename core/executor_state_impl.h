@@ -31,7 +31,7 @@ typedef struct parcel__watch {
   void (*callback)(void *ctx, parcel_status status); /* NULL: of a parcel_completed */
   void *ctx;
   parcel_completed *completed; /* NULL once told */
-  parcel_index index; /* in its array */
+  parcel_index index;          /* in its array */
 } parcel__watch;
 
 /** A thread's place. */
@@ -148,7 +148,7 @@ bool parcel__task_watch(parcel__task *task, parcel__watch *watch);
 /** Takes the watch off again, if it still hangs there. It is no longer used when this returns. */
 void parcel__task_unwatch(parcel__task *task, const parcel__watch *watch);
 
-/** Notes a failure that nobody has looked at. */
+/** Notes a failure that nobody has looked at. text may be NULL. */
 void parcel__executor_note(parcel_executor *executor, parcel_status status, const char *text);
 
 /* ---- executor_completed.c ---- */
