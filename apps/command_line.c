@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <parcel/range.h>
@@ -60,6 +61,26 @@ parcel_status command_line_count(const char *option, const char *text, parcel_in
   if (value < 1 || value > most)
     return parcel_fail(PARCEL_INVALID, "%s: %s is outside 1..%" PRId64, option, text, most);
   *out = value;
+  return PARCEL_OK;
+}
+
+parcel_status command_line_seconds(const char *option, const char *text, double *out)
+{
+  char *end = NULL;
+  const double seconds = strtod(text, &end);
+  const bool is_number = end != text && *end == '\0';
+  if (!is_number || !(seconds > 0) || seconds > 1e9)
+    return parcel_fail(PARCEL_INVALID, "%s: '%s' is no time; give seconds above 0, such as 90 or 0.5", option,
+                       text);
+  *out = seconds;
+  return PARCEL_OK;
+}
+
+parcel_status command_line_file(const char *option, const char *text, const char **out)
+{
+  if (*text == '\0')
+    return parcel_fail(PARCEL_INVALID, "%s: the name is empty", option);
+  *out = text;
   return PARCEL_OK;
 }
 

@@ -55,6 +55,12 @@ void command_line_complain(void);
 PARCEL_MUST_CHECK parcel_status command_line_count(const char *option, const char *text, parcel_index most,
                                                    parcel_index *out);
 
+/** Reads a number of seconds above 0, "90" or "0.5".  Errors: INVALID, the text names the option. */
+PARCEL_MUST_CHECK parcel_status command_line_seconds(const char *option, const char *text, double *out);
+
+/** Reads the name of a file, which must not be empty.  Errors: INVALID, the text names the option. */
+PARCEL_MUST_CHECK parcel_status command_line_file(const char *option, const char *text, const char **out);
+
 /** The status, or IO if it is OK and the standard output could not be written: a report that nobody could
  *  read is a failure too. */
 PARCEL_MUST_CHECK parcel_status command_line_flush(parcel_status status);

@@ -73,8 +73,12 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                               .threads = arguments->threads,
                               .block = arguments->block};
   const parcel_results_options file = {.replaces = arguments->replaces};
-  const parcel_sweep_options how = {
-      .show = parcel_meter_show, .show_ctx = &meter, .signals = parcel_signals_catch()};
+  const parcel_sweep_options how = {.show = parcel_meter_show,
+                                    .show_ctx = &meter,
+                                    .signals = parcel_signals_catch(),
+                                    .deadline_seconds = arguments->deadline_seconds,
+                                    .halt_file = arguments->halt_file,
+                                    .stall_seconds = arguments->stall_seconds};
   parcel_status status = parcel_results_create(world, &sweep, arguments->output, &file, &results);
   if (!status)
     status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, &report);

@@ -5,7 +5,7 @@
 
 #include "command_line.h"
 
-enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS };
+enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS, KEY_DEADLINE, KEY_HALT_FILE, KEY_STALL_TIMEOUT };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force", 0},
@@ -14,6 +14,10 @@ static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"block", 'b', "N", 0, "positions per block; default: chosen from size, ranks and threads", 0},
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
+    {"deadline", KEY_DEADLINE, "SECONDS", 0, "stop early, resumable, before this much time has passed", 0},
+    {"halt-file", KEY_HALT_FILE, "FILE", 0, "stop early, resumable, once FILE is there", 0},
+    {"stall-timeout", KEY_STALL_TIMEOUT, "SECONDS", 0,
+     "end, resumable, when a rank makes no progress for so long, and say what each was doing", 0},
     {"progress", KEY_PROGRESS, "KIND", 0, "auto (default), bar, log or none; to stderr", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {"verbose", 'v', NULL, 0, "print more about the run", 0},
@@ -31,14 +35,6 @@ static parcel_status parse_threads(const char *text, int *out)
   return status;
 }
 
-static parcel_status parse_output(const char *text, const char **out)
-{
-  if (*text == '\0')
-    return parcel_fail(PARCEL_INVALID, "--output: the name is empty");
-  *out = text;
-  return PARCEL_OK;
-}
-
 /* A word is the RANGE. */
 static parcel_status take_word(void *ctx, const char *text)
 {
@@ -53,7 +49,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
 {
   parsquares_arguments *into = ctx;
   switch (key) {
-  case 'o': return parse_output(value, &into->output);
+  case 'o': return command_line_file("--output", value, &into->output);
   case 'p': return powers_parse(value, &into->powers);
   case 't': return parse_threads(value, &into->threads);
   case 'b': return command_line_count("--block", value, INT64_MAX, &into->block);
@@ -62,6 +58,9 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case '?': into->action = PARSQUARES_HELP; return PARCEL_OK;
   case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
+  case KEY_DEADLINE: return command_line_seconds("--deadline", value, &into->deadline_seconds);
+  case KEY_HALT_FILE: return command_line_file("--halt-file", value, &into->halt_file);
+  case KEY_STALL_TIMEOUT: return command_line_seconds("--stall-timeout", value, &into->stall_seconds);
   case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }

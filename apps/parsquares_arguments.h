@@ -19,6 +19,9 @@ typedef struct parsquares_arguments {
   int threads;        /* 0: the CPUs of the rank */
   parcel_index block; /* 0: chosen */
   bool replaces;
+  double deadline_seconds; /* 0: none */
+  double stall_seconds;    /* 0: never */
+  const char *halt_file;   /* NULL: none */
   parcel_progress_kind progress;
   bool is_quiet, is_verbose;
 } parsquares_arguments;

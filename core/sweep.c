@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "sweep_impl.h"
-#include "world_impl.h"
 
 enum { BLOCKS_PER_WORKER = 8 };
 
@@ -269,12 +268,11 @@ static parcel_status choose_grid(const parcel_world *world, const parcel_sweep *
 
 /* When a block may still be begun: a twentieth of the time, but at most a second, is kept for what comes after
  * the last block. */
-static double last_start(const parcel_sweep_options *options)
+static double last_start(const parcel_world *world, double deadline)
 {
-  const double deadline = options->deadline_seconds;
   if (deadline == 0)
     return INFINITY;
-  return parcel__seconds() + deadline - (deadline < 20 ? deadline / 20 : 1);
+  return parcel__world_opened(world) + deadline - (deadline < 20 ? deadline / 20 : 1);
 }
 
 parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
@@ -284,9 +282,9 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   parcel_run run = {.world = world, .sweep = sweep, .options = options ? options : &defaults, .sink = sink};
   parcel_status status = PARCEL_OK;
 
-  run.last_start = last_start(run.options);
   if ((status = choose_grid(world, sweep, sink, run.options, &run.grid)))
     return status;
+  run.last_start = last_start(world, run.options->deadline_seconds);
   run.records = run.options->on_error == PARCEL_ON_ERROR_RECORD;
   run.pool = run.options->pool;
   run.threads = run.pool ? parcel_pool_threads(run.pool) : threads_of(world, sweep);

@@ -11,6 +11,7 @@
 
 #include "control_impl.h"
 #include "todo_impl.h"
+#include "world_impl.h"
 
 enum { PARCEL_CACHE_LINE = 64 };
 
@@ -57,9 +58,6 @@ typedef struct parcel_run {
   double started;    /* parcel__seconds() */
   double last_start; /* after which no block is begun that has taken no time yet; infinity: none */
 } parcel_run;
-
-/** The time in seconds, from some moment on. */
-double parcel__seconds(void);
 
 /** The index at a position of the grid. */
 parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);

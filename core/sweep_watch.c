@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "sweep_impl.h"
-#include "world_impl.h"
 
 static const double show_every_seconds = 0.1;
 static const double halt_file_every_seconds = 0.5;

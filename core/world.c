@@ -28,7 +28,20 @@ struct parcel_world {
   bool is_single;   /* MPI_THREAD_SINGLE: no other thread may exist */
   bool is_quiet;    /* no warnings */
   bool owns_mpi;    /* MPI_Init was called here, so MPI_Finalize is too */
+  double opened;    /* parcel__seconds() */
 };
+
+double parcel__seconds(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double parcel__world_opened(const parcel_world *world)
+{
+  return world->opened;
+}
 
 parcel_status parcel_mpi_check(int code, const char *doing)
 {
@@ -154,6 +167,7 @@ parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out)
   if (!world)
     return parcel_fail(PARCEL_MEMORY, "no memory for a world");
   world->comm = world->node = MPI_COMM_NULL;
+  world->opened = parcel__seconds();
   if ((status = init_mpi(world)) || (status = open_comms(world, comm)) ||
       (status = parcel_world_agree(world, share_cpus(world)))) {
     release(&world);

@@ -8,6 +8,12 @@
 /** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
 bool parcel__world_is_single(const parcel_world *world);
 
+/** The time in seconds, from some moment on. Any thread. */
+double parcel__seconds(void);
+
+/** parcel__seconds() when the world was opened. */
+double parcel__world_opened(const parcel_world *world);
+
 /** Message tags on the world's communicator, one per purpose. */
 enum {
   PARCEL_TAG_CONTROL = 1,

@@ -53,6 +53,28 @@ class SignalTest(faults.FaultTest):
                 self.assert_one_message(run, "parsquares: stopped early by SIGUSR1, with ")
                 self.assert_stopped(run, "stopped")
 
+    def test_a_deadline_stops_in_time(self):
+        for ranks in (1, 3, 8):
+            with self.subTest(ranks=ranks):
+                begin = time.monotonic()
+                run = self.start(ranks, faults.PARSQUARES, "-o", self.output, "--deadline=3", *RANGE)
+                run.end()
+                self.assertEqual(run.code, 75)
+                self.assertLess(time.monotonic() - begin, 3 + SOON_SECONDS)
+                self.assert_one_message(run, "parsquares: stopped early by the deadline of 3 s, with ")
+                self.assert_stopped(run, "stopped")
+
+    def test_a_halt_file_stops_all_ranks(self):
+        halt = self.folder / "halt"
+        run = self.start(3, faults.PARSQUARES, "-o", self.output, f"--halt-file={halt}", *RANGE)
+        self.wait_until_begun(run)
+        halt.touch()
+        run.end()
+        self.assertEqual(run.code, 75)
+        self.assert_one_message(run, f"parsquares: stopped early by the file '{halt}', with ")
+        halt.unlink()
+        self.assert_stopped(run, "stopped")
+
     def test_every_rank_says_what_it_does_when_one_is_asked(self):
         run = self.start_failing(3, count=60, block=1, milliseconds=100)
         self.wait_until_begun(run)

@@ -269,13 +269,18 @@ static void a_deadline_stops_before_it_passes(void **state)
 {
   ground *ground = calloc(1, sizeof *ground);
   const parcel_sweep sweep = sweep_over(ground);
-  const parcel_sweep_options options = {.deadline_seconds = 1};
+  const parcel_sweep_options options = {.deadline_seconds = 1.5};
+  parcel_world *world = NULL;
+  (void)state;
   ground->nap = 0.3;
+  assert_status(parcel_world_open(MPI_COMM_WORLD, &world), PARCEL_OK);
+  parcel_world_set_quiet(world, true);
   const double begin = mpi_test_seconds();
-  const parcel_status status = parcel_sweep_run(*state, &sweep, sink_of(ground, NULL), &options, NULL);
+  const parcel_status status = parcel_sweep_run(world, &sweep, sink_of(ground, NULL), &options, NULL);
   const double elapsed = mpi_test_seconds() - begin;
   assert_status(status, PARCEL_STOPPED);
-  check_stopped("stopped early by the deadline of 1 s, with ", ground, elapsed);
+  check_stopped("stopped early by the deadline of 1.5 s, with ", ground, elapsed);
+  assert_all(parcel_world_close(&world, PARCEL_OK) == 0);
   free(ground);
 }
 

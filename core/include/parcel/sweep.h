@@ -64,8 +64,8 @@ typedef struct parcel_sweep_options {
   /** Asked all the time, on every rank. NULL: nobody asks for anything. */
   const parcel_signals *signals;
 
-  /** From this call on: no block is begun that may not end in time, going by the longest one so far; the
-   *  sweep then ends as STOPPED. 0: none. */
+  /** Counted from parcel_world_open: no block is begun that may not end in time, going by the longest one so
+   *  far; the sweep then ends as STOPPED. 0: none. */
   double deadline_seconds;
 
   /** The sweep ends as STOPPED once a file of this name is there. NULL: none. */
