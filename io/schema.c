@@ -138,7 +138,7 @@ static bool get_place(hid_t dataset, const char *name, parcel_index *out)
 
 /* ---- columns ---- */
 
-static hid_t file_type(parcel_type type)
+hid_t parcel__schema_type(parcel_type type)
 {
   switch (type) {
   case PARCEL_INT8: return H5T_STD_I8LE;
@@ -174,7 +174,7 @@ static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int
     return false;
   const plan plan = {.where = file,
                      .name = column->name,
-                     .type = file_type(column->type),
+                     .type = parcel__schema_type(column->type),
                      .rank = width > 1 ? 2 : 1,
                      .extent = {(hsize_t)schema->grid.positions, (hsize_t)width},
                      .scales = {index, across}};
@@ -322,9 +322,7 @@ static bool add_root_attributes(hid_t file, const parcel_schema *schema)
          parcel__hdf5_add_integer_attribute(file, "step", schema->sweep->range.step);
 }
 
-/* No lock on the file: nobody but its run writes it, and a reader that holds a lock must not make the run
- * fail. */
-static hid_t access_without_lock(void)
+hid_t parcel__schema_access(void)
 {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_file_locking(access, false, true);
@@ -334,7 +332,7 @@ static hid_t access_without_lock(void)
 static hid_t create_file(const char *path)
 {
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-  const hid_t access = access_without_lock();
+  const hid_t access = parcel__schema_access();
   H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   H5Pset_alignment(access, PAGE, PAGE);
@@ -347,7 +345,7 @@ static hid_t create_file(const char *path)
 
 static hid_t open_file(const char *path)
 {
-  const hid_t access = access_without_lock();
+  const hid_t access = parcel__schema_access();
   const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
   parcel__hdf5_good(file, "open the file", path);
   H5Pclose(access);

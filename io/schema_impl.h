@@ -5,9 +5,18 @@
 #ifndef PARCEL_SCHEMA_IMPL_H
 #define PARCEL_SCHEMA_IMPL_H
 
+#include <hdf5.h>
+
 #include <parcel/sweep.h>
 
 #include "provenance_impl.h"
+
+/** The type of a column's values as they are in the file. HDF5 owns it; negative for what is no type. */
+hid_t parcel__schema_type(parcel_type type);
+
+/** How the file is opened: without a lock, since nobody but its run writes it, and a reader that holds a
+ *  lock must not make the run fail. The caller closes it. */
+hid_t parcel__schema_access(void);
 
 /** What the structure is made from. */
 typedef struct parcel_schema {

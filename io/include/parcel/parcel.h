@@ -16,6 +16,7 @@
 #include <parcel/pool.h>
 #include <parcel/progress.h>
 #include <parcel/range.h>
+#include <parcel/reader.h>
 #include <parcel/results.h>
 #include <parcel/schedule.h>
 #include <parcel/signals.h>

@@ -1,0 +1,260 @@
+/* The structure is read once, through HDF5, by parcel__reader_load; from then on values and ledger are bytes
+ * at known places, which any thread reads without HDF5 and without a lock. */
+#include "reader_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hdf5_impl.h"
+#include "ledger_impl.h"
+
+_Static_assert(sizeof(parcel_reader_entry) == sizeof(parcel_ledger_entry) &&
+                   offsetof(parcel_reader_entry, checksum) == offsetof(parcel_ledger_entry, checksum) &&
+                   offsetof(parcel_reader_entry, time) == offsetof(parcel_ledger_entry, time) &&
+                   offsetof(parcel_reader_entry, rank) == offsetof(parcel_ledger_entry, rank) &&
+                   offsetof(parcel_reader_entry, state) == offsetof(parcel_ledger_entry, state),
+               "entries are read as they are in the file");
+
+/* ---- opening and closing ---- */
+
+static parcel_status open_file(parcel_reader *reader)
+{
+  struct stat info;
+  const char *path = reader->file.part;
+  reader->fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (reader->fd < 0 || fstat(reader->fd, &info) != 0)
+    return parcel_fail(PARCEL_IO, "cannot open '%s': %m", path);
+  if (S_ISDIR(info.st_mode))
+    return parcel_fail(PARCEL_INVALID, "'%s' is a folder; name a results file", path);
+  if (!S_ISREG(info.st_mode))
+    return parcel_fail(PARCEL_INVALID, "'%s' is no regular file; name a results file", path);
+  reader->bytes = info.st_size;
+  return PARCEL_OK;
+}
+
+/* The reason that was found inside, with the name of the file before it. */
+static parcel_status fail_load(const char *path, parcel_status status)
+{
+  char text[PARCEL_ERROR_SIZE];
+  snprintf(text, sizeof text, "%s", parcel_last_error());
+  return parcel_fail(status, "cannot read '%s': %s", path, text);
+}
+
+parcel_status parcel_reader_open(const char *path, parcel_reader **out)
+{
+  parcel_reader *reader = calloc(1, sizeof *reader);
+  if (!reader)
+    return parcel_fail(PARCEL_MEMORY, "no memory to open '%s'", path);
+  reader->fd = -1;
+  reader->hdf5 = H5I_INVALID_HID;
+  reader->file.part = strdup(path);
+  parcel_status status =
+      reader->file.part ? open_file(reader) : parcel_fail(PARCEL_MEMORY, "no memory to open '%s'", path);
+  if (!status && (status = parcel__reader_load(reader)))
+    status = fail_load(path, status);
+  if (status)
+    parcel_reader_close(&reader);
+  else
+    *out = reader;
+  return status;
+}
+
+static void free_notes(parcel_reader_note *notes, int count)
+{
+  for (int i = 0; i < count; ++i) {
+    free((char *)notes[i].name);
+    free((char *)notes[i].text);
+  }
+  free(notes);
+}
+
+static void free_columns(parcel_column *columns, int count)
+{
+  for (int c = 0; c < count; ++c) {
+    free((char *)columns[c].name);
+    free((char *)columns[c].units);
+    free((char *)columns[c].long_name);
+  }
+  free(columns);
+}
+
+void parcel_reader_close(parcel_reader **reader)
+{
+  parcel_reader *ending = *reader;
+  if (!ending)
+    return;
+  if (ending->hdf5 >= 0)
+    H5Fclose(ending->hdf5);
+  if (ending->fd >= 0)
+    close(ending->fd);
+  free_columns(ending->columns, ending->column_count);
+  free(ending->places);
+  free_notes(ending->attributes, ending->attribute_count);
+  free_notes(ending->provenance, ending->provenance_count);
+  free(ending->status);
+  parcel__file_free(&ending->file);
+  free(ending);
+  *reader = NULL;
+}
+
+/* ---- what it holds ---- */
+
+const char *parcel_reader_path(const parcel_reader *reader)
+{
+  return reader->file.part;
+}
+
+parcel_index parcel_reader_bytes(const parcel_reader *reader)
+{
+  return reader->bytes;
+}
+
+parcel_range parcel_reader_range(const parcel_reader *reader)
+{
+  return reader->range;
+}
+
+parcel_block_grid parcel_reader_grid(const parcel_reader *reader)
+{
+  return reader->grid;
+}
+
+const parcel_column *parcel_reader_columns(const parcel_reader *reader, int *count)
+{
+  *count = reader->column_count;
+  return reader->columns;
+}
+
+int parcel_reader_column(const parcel_reader *reader, const char *name)
+{
+  for (int c = 0; c < reader->column_count; ++c)
+    if (strcmp(reader->columns[c].name, name) == 0)
+      return c;
+  return -1;
+}
+
+const char *parcel_reader_status(const parcel_reader *reader)
+{
+  return reader->status;
+}
+
+static const char *text_of(const parcel_reader_note *notes, int count, const char *name)
+{
+  for (int i = 0; i < count; ++i)
+    if (strcmp(notes[i].name, name) == 0)
+      return notes[i].text;
+  return "";
+}
+
+const char *parcel_reader_attribute(const parcel_reader *reader, const char *name)
+{
+  return text_of(reader->attributes, reader->attribute_count, name);
+}
+
+const parcel_reader_note *parcel_reader_provenance(const parcel_reader *reader, int *count)
+{
+  *count = reader->provenance_count;
+  return reader->provenance;
+}
+
+const char *parcel_reader_provenance_of(const parcel_reader *reader, const char *name)
+{
+  return text_of(reader->provenance, reader->provenance_count, name);
+}
+
+/* ---- the ledger ---- */
+
+static parcel_status check_span(const parcel_reader *reader, parcel_span span, parcel_index count,
+                                const char *what)
+{
+  if (span.begin >= 0 && span.begin <= span.end && span.end <= count)
+    return PARCEL_OK;
+  return parcel_fail(PARCEL_INVALID, "'%s' has %" PRId64 " %s; [%" PRId64 ", %" PRId64 ") is not in it",
+                     reader->file.part, count, what, span.begin, span.end);
+}
+
+parcel_status parcel_reader_entries(const parcel_reader *reader, parcel_span blocks,
+                                    parcel_reader_entry out[])
+{
+  const parcel_index size = (parcel_index)sizeof *out;
+  const parcel_status status = check_span(reader, blocks, parcel_block_grid_count(reader->grid), "blocks");
+  if (status)
+    return status;
+  return parcel__file_read(&reader->file, reader->fd, out, (blocks.end - blocks.begin) * size,
+                           reader->ledger + blocks.begin * size);
+}
+
+parcel_status parcel_reader_count_done(const parcel_reader *reader, parcel_index *out)
+{
+  return parcel__ledger_count(&reader->file, reader->fd, reader->ledger,
+                              parcel_block_grid_count(reader->grid), out);
+}
+
+/* ---- values ---- */
+
+parcel_status parcel_reader_values(const parcel_reader *reader, int column, parcel_span positions,
+                                   void *values)
+{
+  if (column < 0 || column >= reader->column_count)
+    return parcel_fail(PARCEL_INVALID, "'%s' has %d columns, none of number %d", reader->file.part,
+                       reader->column_count, column);
+  const parcel_status status = check_span(reader, positions, reader->range.count, "positions");
+  const parcel_index bytes = parcel_column_bytes(&reader->columns[column]);
+  if (status)
+    return status;
+  return parcel__file_read(&reader->file, reader->fd, values, (positions.end - positions.begin) * bytes,
+                           reader->places[column].offset + positions.begin * bytes);
+}
+
+size_t parcel_reader_scratch_bytes(const parcel_reader *reader)
+{
+  return (size_t)(parcel_block_grid_largest(reader->grid) *
+                  parcel_columns_bytes(reader->columns, reader->column_count));
+}
+
+static parcel_status fail_block(const parcel_reader *reader, parcel_index block, parcel_span positions)
+{
+  const bool is_empty = positions.begin == positions.end;
+  const parcel_index first = is_empty ? 0 : parcel_range_at(reader->range, positions.begin);
+  const parcel_index last = is_empty ? 0 : parcel_range_at(reader->range, positions.end - 1);
+  if (is_empty)
+    return parcel_fail(PARCEL_CORRUPT,
+                       "'%s': the ledger entry of block %" PRId64 ", an empty one, is damaged",
+                       reader->file.part, block);
+  return parcel_fail(PARCEL_CORRUPT,
+                     "'%s': block %" PRId64 ", indices %" PRId64 "..%" PRId64
+                     ", does not have the checksum of its ledger entry",
+                     reader->file.part, block, first, last);
+}
+
+parcel_status parcel_reader_check_block(const parcel_reader *reader, parcel_index block,
+                                        const parcel_reader_entry *entry, void *scratch)
+{
+  parcel_status status =
+      check_span(reader, (parcel_span){block, block + 1}, parcel_block_grid_count(reader->grid), "blocks");
+  if (status)
+    return status;
+  const parcel_span positions = parcel_block_grid_span(reader->grid, block);
+  const void **columns = calloc((size_t)reader->column_count, sizeof *columns);
+  if (!columns)
+    return parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
+  char *next = scratch;
+  for (int c = 0; c < reader->column_count && !status; ++c) {
+    columns[c] = next;
+    status = parcel_reader_values(reader, c, positions, next);
+    next += (positions.end - positions.begin) * parcel_column_bytes(&reader->columns[c]);
+  }
+  const parcel_sweep sweep = {.columns = reader->columns, .column_count = reader->column_count};
+  const parcel_block whole = {.number = block, .positions = positions, .columns = columns};
+  if (!status && parcel__ledger_checksum(&sweep, reader->seed, &whole) != entry->checksum)
+    status = fail_block(reader, block, positions);
+  free(columns);
+  return status;
+}

@@ -1,0 +1,45 @@
+/** @file
+ *  What the rooms of the reader share. */
+#ifndef PARCEL_READER_IMPL_H
+#define PARCEL_READER_IMPL_H
+
+#include <hdf5.h>
+
+#include <parcel/reader.h>
+
+#include "file_impl.h"
+
+/** Where the values of one column are. */
+typedef struct parcel_reader_place {
+  parcel_index offset; /* of its first value, in bytes from the file's start; 0 where there are none */
+} parcel_reader_place;
+
+struct parcel_reader {
+  parcel_file file; /* under the name it was opened by: .part; no .path */
+  int fd;
+  parcel_index bytes; /* of the file */
+  hid_t hdf5;         /* the same file as HDF5 sees it, open for the failures */
+
+  parcel_range range;
+  parcel_block_grid grid;
+  parcel_column *columns;      /* [column_count], with their texts */
+  parcel_reader_place *places; /* [column_count] */
+  int column_count;
+  uint64_t seed;       /* of the checksums */
+  parcel_index ledger; /* where its first entry is, in bytes from the file's start */
+  parcel_index failure_count;
+
+  char *status;
+  parcel_reader_note *attributes; /* [attribute_count] the file's own texts */
+  int attribute_count;
+  parcel_reader_note *provenance; /* [provenance_count] */
+  int provenance_count;
+};
+
+/** Reads all of the structure through HDF5 and checks it; what was read is in *reader after failure too.
+ *
+ *  reader  its file, fd and bytes are there
+ *  Errors: INVALID, CORRUPT, MEMORY as parcel_reader_open. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_load(parcel_reader *reader);
+
+#endif

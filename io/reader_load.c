@@ -1,0 +1,334 @@
+/* Everything that HDF5 knows of a file, read once and checked: types, extents, places within the file, and
+ * that the numbers fit together. */
+#include "reader_impl.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hdf5_impl.h"
+#include "ledger_impl.h"
+#include "reader_hdf5_impl.h"
+#include "schema_impl.h"
+
+enum { FORMAT = 1 };
+
+PARCEL_PRINTF(1, 2) static bool refuse(const char *format, ...)
+{
+  char text[PARCEL_ERROR_SIZE];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  parcel_fail(PARCEL_CORRUPT, "%s", text);
+  return false;
+}
+
+/* ---- datasets ---- */
+
+enum { MOST_DIMENSIONS = 2 };
+
+typedef struct shape {
+  int rank;
+  hsize_t extent[MOST_DIMENSIONS];
+} shape;
+
+static bool get_shape(hid_t dataset, const char *name, shape *out)
+{
+  const hid_t space = H5Dget_space(dataset);
+  if (!parcel__hdf5_good(space, "read the extent of", name))
+    return false;
+  out->rank = H5Sget_simple_extent_ndims(space);
+  const bool is_read = out->rank >= 1 && out->rank <= MOST_DIMENSIONS &&
+                       H5Sget_simple_extent_dims(space, out->extent, NULL) == out->rank;
+  H5Sclose(space);
+  return is_read || refuse("the dataset '%s' has %d dimensions", name, out->rank);
+}
+
+/* Where a contiguous dataset of so many bytes is. */
+static bool get_place(const parcel_reader *reader, hid_t dataset, const char *name, parcel_index bytes,
+                      parcel_index *out)
+{
+  const haddr_t place = bytes > 0 ? H5Dget_offset(dataset) : 0;
+  if (place == HADDR_UNDEF || place > (haddr_t)reader->bytes || bytes > reader->bytes - (parcel_index)place)
+    return refuse("the values of '%s' are not within the file's %" PRId64 " bytes", name, reader->bytes);
+  *out = (parcel_index)place;
+  return true;
+}
+
+static bool is_contiguous(hid_t dataset)
+{
+  const hid_t creation = H5Dget_create_plist(dataset);
+  const bool is_plain =
+      creation >= 0 && H5Pget_layout(creation) == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0;
+  if (creation >= 0)
+    H5Pclose(creation);
+  return is_plain;
+}
+
+/* ---- columns ---- */
+
+static bool get_type(hid_t dataset, const char *name, parcel_type *out)
+{
+  static const parcel_type types[] = {
+#define PARCEL_TYPE_ENTRY(name, c_type) PARCEL_##name,
+      PARCEL_TYPE_MAP(PARCEL_TYPE_ENTRY)
+#undef PARCEL_TYPE_ENTRY
+  };
+  const hid_t type = H5Dget_type(dataset);
+  if (!parcel__hdf5_good(type, "read the type of", name))
+    return false;
+  bool is_known = false;
+  for (size_t t = 0; t < sizeof types / sizeof *types && !is_known; ++t) {
+    is_known = H5Tequal(type, parcel__schema_type(types[t])) > 0;
+    *out = types[t];
+  }
+  H5Tclose(type);
+  return is_known || refuse("the column '%s' has a type that no column has", name);
+}
+
+static bool load_values(parcel_reader *reader, hid_t dataset, parcel_column *column,
+                        parcel_reader_place *place)
+{
+  shape shape = {0};
+  parcel_index bytes = 0;
+  if (!get_type(dataset, column->name, &column->type) || !get_shape(dataset, column->name, &shape))
+    return false;
+  if (shape.extent[0] != (hsize_t)reader->range.count ||
+      (shape.rank == 2 && (shape.extent[1] < 2 || shape.extent[1] > INT32_MAX)))
+    return refuse("the column '%s' does not have the extent of the range, %" PRId64, column->name,
+                  reader->range.count);
+  column->width = shape.rank == 2 ? (parcel_index)shape.extent[1] : 1;
+  if (__builtin_mul_overflow(reader->range.count, parcel_column_bytes(column), &bytes))
+    return refuse("the column '%s' has more bytes than can be counted", column->name);
+  if (!is_contiguous(dataset))
+    return refuse("the column '%s' is not stored as Parcel stores it", column->name);
+  return get_place(reader, dataset, column->name, bytes, &place->offset);
+}
+
+/* A dimension has no values of its own, and is no column: index, width_3. */
+static bool is_column(const char *name)
+{
+  const parcel_column column = {.name = name, .type = PARCEL_INT8};
+  return parcel_columns_check(&column, 1) == PARCEL_OK;
+}
+
+/* Takes name. */
+static bool load_column(parcel_reader *reader, char *name)
+{
+  parcel_column *column = &reader->columns[reader->column_count];
+  parcel_reader_place *place = &reader->places[reader->column_count++];
+  column->name = name;
+  const hid_t dataset = parcel__hdf5_open_dataset(reader->hdf5, name);
+  const bool is_loaded = dataset >= 0 &&
+                         (column->units = parcel__hdf5_get_text_attribute(dataset, "units")) &&
+                         (column->long_name = parcel__hdf5_get_text_attribute(dataset, "long_name")) &&
+                         load_values(reader, dataset, column, place);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  return is_loaded;
+}
+
+static bool load_columns(parcel_reader *reader)
+{
+  int links = 0;
+  if (!parcel__hdf5_count_links(reader->hdf5, "/", &links))
+    return false;
+  reader->columns = calloc((size_t)links + 1, sizeof *reader->columns);
+  reader->places = calloc((size_t)links + 1, sizeof *reader->places);
+  if (!reader->columns || !reader->places)
+    return refuse("no memory for its %d members", links);
+  for (int i = 0; i < links; ++i) {
+    char *name = parcel__hdf5_get_link_name(reader->hdf5, i);
+    if (!name)
+      return false;
+    if (!is_column(name))
+      free(name);
+    else if (!load_column(reader, name))
+      return false;
+  }
+  return reader->column_count > 0 || refuse("it has no column");
+}
+
+/* ---- the group /parcel ---- */
+
+static bool is_range(parcel_range range)
+{
+  parcel_index reach = 0;
+  parcel_index last = 0;
+  return range.count >= 0 && range.step != 0 &&
+         (range.count == 0 || (!__builtin_mul_overflow(range.count - 1, range.step, &reach) &&
+                               !__builtin_add_overflow(range.first, reach, &last)));
+}
+
+static bool load_grid(parcel_reader *reader, hid_t group)
+{
+  parcel_block_grid *grid = &reader->grid;
+  parcel_index seed = 0;
+  parcel_index blocks = 0;
+  if (!parcel__hdf5_get_integer_attribute(group, "positions", &grid->positions) ||
+      !parcel__hdf5_get_integer_attribute(group, "parts", &grid->parts) ||
+      !parcel__hdf5_get_integer_attribute(group, "blocks_per_part", &grid->blocks_per_part) ||
+      !parcel__hdf5_get_integer_attribute(group, "seed", &seed) ||
+      !parcel__hdf5_get_integer_attribute(reader->hdf5, "first", &reader->range.first) ||
+      !parcel__hdf5_get_integer_attribute(reader->hdf5, "step", &reader->range.step))
+    return false;
+  reader->seed = (uint64_t)seed;
+  reader->range.count = grid->positions;
+  if (!is_range(reader->range))
+    return refuse("its first %" PRId64 ", step %" PRId64 " and %" PRId64 " positions are no range",
+                  reader->range.first, reader->range.step, reader->range.count);
+  if (grid->parts < 1 || grid->blocks_per_part < 1 ||
+      __builtin_mul_overflow(grid->parts, grid->blocks_per_part, &blocks))
+    return refuse("its %" PRId64 " parts of %" PRId64 " blocks are no grid", grid->parts,
+                  grid->blocks_per_part);
+  return true;
+}
+
+static bool is_entry_type(hid_t type)
+{
+  static const struct {
+    const char *name;
+    size_t offset;
+  } members[] = {{"checksum", offsetof(parcel_ledger_entry, checksum)},
+                 {"time", offsetof(parcel_ledger_entry, time)},
+                 {"rank", offsetof(parcel_ledger_entry, rank)},
+                 {"state", offsetof(parcel_ledger_entry, state)}};
+  if (H5Tget_class(type) != H5T_COMPOUND || H5Tget_size(type) != sizeof(parcel_ledger_entry))
+    return false;
+  for (size_t m = 0; m < sizeof members / sizeof *members; ++m) {
+    const int number = H5Tget_member_index(type, members[m].name);
+    if (number < 0 || H5Tget_member_offset(type, (unsigned)number) != members[m].offset)
+      return false;
+  }
+  return true;
+}
+
+static bool load_ledger(parcel_reader *reader, hid_t group)
+{
+  const hid_t dataset = parcel__hdf5_open_dataset(group, "ledger");
+  const hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
+  const parcel_index blocks = parcel_block_grid_count(reader->grid);
+  parcel_index bytes = 0;
+  shape shape = {0};
+  bool is_loaded = type >= 0 && get_shape(dataset, "ledger", &shape);
+  if (is_loaded && (!is_entry_type(type) || !is_contiguous(dataset)))
+    is_loaded = refuse("its ledger is none");
+  if (is_loaded && (shape.rank != 1 || shape.extent[0] != (hsize_t)blocks ||
+                    __builtin_mul_overflow(blocks, (parcel_index)sizeof(parcel_ledger_entry), &bytes)))
+    is_loaded = refuse("its ledger does not have an entry for each of the grid's %" PRId64 " blocks", blocks);
+  is_loaded = is_loaded && get_place(reader, dataset, "ledger", bytes, &reader->ledger);
+  if (type >= 0)
+    H5Tclose(type);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  return is_loaded;
+}
+
+static bool load_failure_count(parcel_reader *reader, hid_t group)
+{
+  shape shape = {0};
+  const hid_t dataset = parcel__hdf5_open_dataset(group, "failures/index");
+  const bool is_loaded = dataset >= 0 && get_shape(dataset, "failures/index", &shape);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  if (!is_loaded)
+    return false;
+  if (shape.rank != 1 || shape.extent[0] > (hsize_t)reader->range.count)
+    return refuse("it has more failures than indices");
+  reader->failure_count = (parcel_index)shape.extent[0];
+  return true;
+}
+
+static bool load_provenance(parcel_reader *reader, hid_t parcel)
+{
+  int count = 0;
+  const hid_t group = parcel__hdf5_open_group(parcel, "provenance");
+  bool is_loaded = group >= 0 && parcel__hdf5_count_links(group, "provenance", &count);
+  if (is_loaded && !(reader->provenance = calloc((size_t)count + 1, sizeof *reader->provenance)))
+    is_loaded = refuse("no memory for %d texts of its provenance", count);
+  for (int i = 0; is_loaded && i < count; ++i) {
+    parcel_reader_note *note = &reader->provenance[reader->provenance_count++];
+    is_loaded = (note->name = parcel__hdf5_get_link_name(group, i)) &&
+                (note->text = parcel__hdf5_get_text(group, note->name));
+  }
+  if (group >= 0)
+    H5Gclose(group);
+  return is_loaded;
+}
+
+static bool load_parcel(parcel_reader *reader)
+{
+  const hid_t group = parcel__hdf5_open_group(reader->hdf5, "parcel");
+  const bool is_loaded = group >= 0 && load_grid(reader, group) && load_ledger(reader, group) &&
+                         load_failure_count(reader, group) && load_provenance(reader, group);
+  if (group >= 0)
+    H5Gclose(group);
+  return is_loaded;
+}
+
+/* ---- the file ---- */
+
+static bool load_status(parcel_reader *reader)
+{
+  static const char *const known[] = {"running", "complete", "stopped", "failed"};
+  if (!(reader->status = parcel__hdf5_get_text_attribute(reader->hdf5, "status")))
+    return false;
+  for (size_t s = 0; s < sizeof known / sizeof *known; ++s)
+    if (strcmp(reader->status, known[s]) == 0)
+      return true;
+  return refuse("its status is '%s'", reader->status);
+}
+
+static bool load_attributes(parcel_reader *reader)
+{
+  static const char *const names[] = {"title", "history", "source", "Conventions"};
+  const size_t count = sizeof names / sizeof *names;
+  if (!(reader->attributes = calloc(count, sizeof *reader->attributes)))
+    return refuse("no memory for its attributes");
+  for (size_t i = 0; i < count; ++i) {
+    parcel_reader_note *note = &reader->attributes[reader->attribute_count++];
+    if (!(note->name = strdup(names[i])) ||
+        !(note->text = parcel__hdf5_get_text_attribute(reader->hdf5, names[i])))
+      return false;
+  }
+  return true;
+}
+
+/* A file whose first bytes are another format's, or HDF5 from another program, is no damaged one. */
+static parcel_status check_format(const parcel_reader *reader)
+{
+  parcel_index format = 0;
+  if (H5Aexists(reader->hdf5, "parcel_format") <= 0)
+    return parcel_fail(PARCEL_INVALID, "it is an HDF5 file, but no results file of Parcel");
+  if (!parcel__hdf5_get_integer_attribute(reader->hdf5, "parcel_format", &format))
+    return PARCEL_CORRUPT;
+  if (format != FORMAT)
+    return parcel_fail(PARCEL_INVALID, "its format is %" PRId64 ", and this Parcel reads %d", format, FORMAT);
+  return PARCEL_OK;
+}
+
+static parcel_status open_hdf5(parcel_reader *reader)
+{
+  const hid_t access = parcel__schema_access();
+  reader->hdf5 = H5Fopen(reader->file.part, H5F_ACC_RDONLY, access);
+  H5Pclose(access);
+  if (reader->hdf5 >= 0)
+    return PARCEL_OK;
+  parcel__hdf5_good(-1, "open", reader->file.part);
+  return PARCEL_CORRUPT;
+}
+
+parcel_status parcel__reader_load(parcel_reader *reader)
+{
+  const parcel_hdf5_printing before = parcel__hdf5_silence();
+  parcel_status status = open_hdf5(reader);
+  if (!status && !(status = check_format(reader)) &&
+      !(load_status(reader) && load_attributes(reader) && load_parcel(reader) && load_columns(reader)))
+    status = PARCEL_CORRUPT;
+  parcel__hdf5_restore(before);
+  return status;
+}
