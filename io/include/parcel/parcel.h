@@ -19,9 +19,11 @@
 #include <parcel/reader.h>
 #include <parcel/results.h>
 #include <parcel/schedule.h>
+#include <parcel/shared.h>
 #include <parcel/signals.h>
 #include <parcel/sink.h>
 #include <parcel/sweep.h>
+#include <parcel/workers.h>
 #include <parcel/world.h>
 
 #endif
