@@ -8,10 +8,10 @@
 static const struct command {
   const char *name;
   parcel_status (*run)(int argc, char **argv);
-} commands[] = {{"plan", parcel_plan_command}};
+} commands[] = {{"job", parcel_job_command}, {"plan", parcel_plan_command}};
 
 /* The names of the commands, for errors and for help. */
-#define COMMAND_NAMES "plan"
+#define COMMAND_NAMES "job, plan"
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -40,6 +40,7 @@ static const struct argp parser = {.options = options,
                                    .doc =
                                        "Looks into Parcel's parts and files.\v"
                                        "Commands (parcel COMMAND --help tells more):\n\n"
+                                       "  job    a batch script fitted to a request\n"
                                        "  plan   how a range would be divided over parts, blocks or steps\n\n"
                                        "Exit status: 0 done, 1 failed, 2 wrong usage."};
 

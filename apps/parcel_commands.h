@@ -6,6 +6,7 @@
 
 #include <parcel/base.h>
 
+PARCEL_MUST_CHECK parcel_status parcel_job_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_plan_command(int argc, char **argv);
 
 #endif

@@ -100,7 +100,8 @@ class SlurmTest(ClusterTest):
         return self.slurm.submit(*options, JOBS / script, *words, **how)
 
     def output_of(self, job):
-        return (self.folder / f"slurm-{job}.out").read_text()
+        """What the job, or all members of an array, printed."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob(f"slurm-{job}[._]*")))
 
     def wait_for_end(self, job, *states, seconds=60):
         """Waits for the end of the job, which must be in one of these states (COMPLETED if none is given)."""

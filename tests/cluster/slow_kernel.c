@@ -3,9 +3,10 @@
  *
  *   SLOW_MILLISECONDS  that every block takes; none if not set
  *   SLOW_LOG           a file that gets a line "FIRST COUNT" for every block computed
- *   SLOW_FAILS         the kernel fails as long as a file of this name exists */
+ *   SLOW_FAILS         a file with an index at which the kernel fails, as long as that file exists */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,12 +38,26 @@ static parcel_status note_block(const parcel_slice *slice)
   return length > 0 ? PARCEL_OK : parcel_fail(PARCEL_IO, "cannot write to SLOW_LOG=%s: %m", name);
 }
 
+static parcel_status fail_as_told(const parcel_slice *slice)
+{
+  const char *name = getenv("SLOW_FAILS");
+  FILE *file = name ? fopen(name, "re") : NULL;
+  parcel_index index = 0;
+  const bool is_told = file && fscanf(file, "%" SCNd64, &index) == 1;
+  if (file)
+    fclose(file);
+  const parcel_index last = slice->first + (slice->count - 1) * slice->step;
+  if (is_told && index >= slice->first && index <= last)
+    return parcel_fail(PARCEL_KERNEL, "%s is in the way", name);
+  return PARCEL_OK;
+}
+
 parcel_status __wrap_powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[])
 {
-  const char *obstacle = getenv("SLOW_FAILS");
-  if (obstacle && access(obstacle, F_OK) == 0)
-    return parcel_fail(PARCEL_KERNEL, "%s is in the way", obstacle);
+  parcel_status status = fail_as_told(slice);
+  if (status)
+    return status;
   wait_as_told();
-  const parcel_status status = __real_powers_kernel(ctx, slice, columns);
+  status = __real_powers_kernel(ctx, slice, columns);
   return status ? status : note_block(slice);
 }

@@ -1,6 +1,8 @@
 """The scripts of jobs/ in a real Slurm on this machine, submitted as they are."""
 
+import os
 import re
+import subprocess
 import unittest
 
 import cluster
@@ -60,6 +62,40 @@ class LauncherTest(SlurmTest):
                 self.wait_for_end(job, "FAILED")
                 self.assertEqual(self.slurm.job(job)[0]["ExitCode"], "2:0")
                 self.assertIn("parsquares: range '1..x'", self.output_of(job))
+
+
+class JobTest(SlurmTest):
+    """What parcel job prints."""
+
+    def job_script(self, *words):
+        done = subprocess.run(["parcel", "job", *map(str, words)], capture_output=True, text=True, check=True)
+        script = self.folder / "job.sbatch"
+        script.write_text(done.stdout)
+        return script
+
+    def test_slurm_accepts_it_and_it_runs(self):
+        for options in (["-r", 2], ["-t", 2], ["--requeue", 3, "--time", "1-00:00:00", "--queue", "spare"]):
+            with self.subTest(options=options):
+                script = self.job_script(*options, "--", "parsquares", "--force", "-o", "a b.h5", "1..10_000")
+                done = self.slurm.run("sbatch", "--test-only", script)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.run_job(script)
+                self.assert_squares("a b.h5", 1, 10_000)
+
+
+class PbsTest(SlurmTest):
+    """parsquares.pbs with what PBS sets: there is no PBS to test with."""
+
+    def test_it_runs(self):
+        nodes = self.folder / "nodes"
+        nodes.write_text("localhost\n" * 2)
+        environment = {**os.environ, "PBS_O_WORKDIR": str(self.folder), "PBS_NODEFILE": str(nodes),
+                       "PBS_JOBID": "17.server", "OMP_NUM_THREADS": "1", "RANGE": "1..10_000"}
+        done = subprocess.run(["bash", JOBS / "parsquares.pbs"], env=environment, cwd="/", capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(" 2 ranks x 1 threads", done.stdout)
+        self.assert_squares("squares-17.h5", 1, 10_000)
 
 
 if __name__ == "__main__":
