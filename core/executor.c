@@ -111,6 +111,10 @@ static void end_threads(parcel_executor *executor)
   pthread_cond_broadcast(&executor->work);
   pthread_mutex_unlock(&executor->mutex);
   parcel__seat_join_all(executor);
+}
+
+static void destroy_locks(parcel_executor *executor)
+{
   pthread_cond_destroy(&executor->quiet);
   pthread_cond_destroy(&executor->room);
   pthread_cond_destroy(&executor->work);
@@ -153,6 +157,7 @@ parcel_status parcel__executor_create(const parcel_executor_options *given, cons
   }
   if ((status = start_threads(executor))) {
     end_threads(executor);
+    destroy_locks(executor);
     free_memory(executor);
     return status;
   }
@@ -330,17 +335,19 @@ parcel_status parcel_executor_wait(parcel_executor *executor)
   return status;
 }
 
+/* Those that have not begun come first: the end of a running one makes room for them. */
 void parcel_executor_cancel(parcel_executor *executor)
 {
   pthread_mutex_lock(&executor->mutex);
   parcel__slab *slabs = executor->slabs;
   pthread_mutex_unlock(&executor->mutex);
+  parcel__slabs_end_unstarted(slabs, PARCEL__CANCELLED, PARCEL_CANCELLED, parcel__cancelled_text);
   for (parcel__slab *slab = slabs; slab; slab = slab->next)
     for (int t = 0; t < PARCEL__SLAB; ++t)
       parcel_future_cancel(&slab->tasks[t]);
 }
 
-/* Every task is over: those that were never released are still as they ended. */
+/* The threads have ended: tasks that were never released are as they ended. */
 static void note_kept_failures(parcel_executor *executor)
 {
   for (parcel__slab *slab = executor->slabs; slab; slab = slab->next) {
@@ -365,9 +372,10 @@ parcel_status parcel_executor_destroy(parcel_executor **executor)
   pthread_mutex_lock(&ending->mutex);
   wait_until_quiet(ending);
   pthread_mutex_unlock(&ending->mutex);
-  note_kept_failures(ending);
   end_threads(ending);
+  note_kept_failures(ending);
   const parcel_status status = report(ending);
+  destroy_locks(ending);
   free_memory(ending);
   *executor = NULL;
   return status;

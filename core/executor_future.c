@@ -10,6 +10,7 @@
 
 #include "thread_impl.h"
 
+const char parcel__cancelled_text[] = "the task was cancelled before it began";
 static const double spin_seconds = 20e-6;
 
 bool parcel__task_is_cancelled(const parcel__task *task)
@@ -197,6 +198,20 @@ void parcel__task_finish(parcel__task *task, parcel_status status, const char *t
   count_end(executor);
 }
 
+bool parcel__slabs_end_unstarted(parcel__slab *slabs, unsigned bits, parcel_status status, const char *text)
+{
+  bool is_any = false;
+  for (parcel__slab *slab = slabs; slab; slab = slab->next) {
+    for (int t = 0; t < PARCEL__SLAB; ++t) {
+      if (!parcel__task_claim(&slab->tasks[t], bits))
+        continue;
+      parcel__task_finish(&slab->tasks[t], status, text);
+      is_any = true;
+    }
+  }
+  return is_any;
+}
+
 /* ---- what a future can be asked ---- */
 
 static bool is_done(const parcel__task *task)
@@ -286,7 +301,7 @@ parcel_status parcel_future_wait(parcel_future *future)
 bool parcel_future_cancel(parcel_future *future)
 {
   if (parcel__task_claim(future, PARCEL__CANCELLED)) {
-    parcel__task_finish(future, PARCEL_CANCELLED, "the task was cancelled before it began");
+    parcel__task_finish(future, PARCEL_CANCELLED, parcel__cancelled_text);
     return true;
   }
   unsigned state = atomic_load_explicit(&future->state, memory_order_relaxed);

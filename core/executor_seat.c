@@ -227,15 +227,9 @@ static void break_executor(parcel_executor *executor, parcel_status status)
   pthread_cond_broadcast(&executor->room);
   parcel__slab *slabs = executor->slabs;
   pthread_mutex_unlock(&executor->mutex);
-  parcel_index told = 0;
-  for (parcel__slab *slab = slabs; slab; slab = slab->next)
-    for (int t = 0; t < PARCEL__SLAB; ++t)
-      if (parcel__task_claim(&slab->tasks[t], 0)) {
-        parcel__task_finish(&slab->tasks[t], status, executor->broken_text);
-        ++told;
-      }
+  const bool is_told = parcel__slabs_end_unstarted(slabs, 0, status, executor->broken_text);
   pthread_mutex_lock(&executor->mutex);
-  executor->is_break_told |= told > 0;
+  executor->is_break_told |= is_told;
 }
 
 static void *run_seat(void *argument)

@@ -133,6 +133,12 @@ bool parcel__task_claim(parcel__task *task, unsigned more_bits);
 /** Takes a task that was taken off the queue; false: someone else has it. */
 bool parcel__task_claim_popped(parcel__task *task);
 
+/** Ends every task in these slabs that nobody has taken, with more bits in its state; true if there were
+ *  any. */
+bool parcel__slabs_end_unstarted(parcel__slab *slabs, unsigned bits, parcel_status status, const char *text);
+
+extern const char parcel__cancelled_text[];
+
 /** Whether it failed, and nobody knows. */
 bool parcel__task_has_unseen_failure(const parcel__task *task, unsigned state);
 
