@@ -14,6 +14,7 @@
 
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
+#include "seal_impl.h"
 
 _Static_assert(sizeof(parcel_reader_entry) == sizeof(parcel_ledger_entry) &&
                    offsetof(parcel_reader_entry, checksum) == offsetof(parcel_ledger_entry, checksum) &&
@@ -47,6 +48,27 @@ static parcel_status fail_load(const char *path, parcel_status status)
   return parcel_fail(status, "cannot read '%s': %s", path, text);
 }
 
+/* While it may still change, nothing but its status tells how far it is. */
+static bool is_part(const char *path)
+{
+  const char *end = strrchr(path, '.');
+  return end && strcmp(end, ".part") == 0;
+}
+
+static parcel_status load(parcel_reader *reader)
+{
+  const char *path = reader->file.part;
+  bool is_sealed = false;
+  parcel_status status = PARCEL_OK;
+  if (!is_part(path))
+    status = parcel__seal_check(&reader->file, reader->fd, reader->bytes, &is_sealed);
+  if (!status && (status = parcel__reader_load(reader)))
+    status = fail_load(path, status);
+  if (!status && !is_part(path) && !is_sealed && strcmp(reader->status, "complete") == 0)
+    status = parcel_fail(PARCEL_CORRUPT, "'%s': its seal is missing: the file is damaged", path);
+  return status;
+}
+
 parcel_status parcel_reader_open(const char *path, parcel_reader **out)
 {
   parcel_reader *reader = calloc(1, sizeof *reader);
@@ -57,8 +79,8 @@ parcel_status parcel_reader_open(const char *path, parcel_reader **out)
   reader->file.part = strdup(path);
   parcel_status status =
       reader->file.part ? open_file(reader) : parcel_fail(PARCEL_MEMORY, "no memory to open '%s'", path);
-  if (!status && (status = parcel__reader_load(reader)))
-    status = fail_load(path, status);
+  if (!status)
+    status = load(reader);
   if (status)
     parcel_reader_close(&reader);
   else

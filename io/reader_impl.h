@@ -27,6 +27,8 @@ struct parcel_reader {
   int column_count;
   uint64_t seed;       /* of the checksums */
   parcel_index ledger; /* where its first entry is, in bytes from the file's start */
+  parcel_index seal;   /* where the seal is, and of how many 64-bit words */
+  parcel_index seal_words;
   parcel_index failure_count;
 
   char *status;

@@ -13,6 +13,7 @@
 #include "ledger_impl.h"
 #include "reader_hdf5_impl.h"
 #include "schema_impl.h"
+#include "seal_impl.h"
 
 enum { FORMAT = 1 };
 
@@ -228,6 +229,25 @@ static bool load_ledger(parcel_reader *reader, hid_t group)
   return is_loaded;
 }
 
+static bool load_seal(parcel_reader *reader, hid_t group)
+{
+  shape shape = {0};
+  const hid_t dataset = parcel__hdf5_open_dataset(group, "seal");
+  const hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
+  bool is_loaded = type >= 0 && get_shape(dataset, "seal", &shape);
+  if (is_loaded && (H5Tequal(type, H5T_STD_U64LE) <= 0 || !is_contiguous(dataset) || shape.rank != 1 ||
+                    shape.extent[0] < (hsize_t)parcel__seal_words(0) || shape.extent[0] > INT32_MAX))
+    is_loaded = refuse("its seal is none");
+  reader->seal_words = (parcel_index)shape.extent[0];
+  is_loaded = is_loaded && get_place(reader, dataset, "seal",
+                                     reader->seal_words * (parcel_index)sizeof(uint64_t), &reader->seal);
+  if (type >= 0)
+    H5Tclose(type);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  return is_loaded;
+}
+
 static bool load_failure_count(parcel_reader *reader, hid_t group)
 {
   shape shape = {0};
@@ -263,8 +283,9 @@ static bool load_provenance(parcel_reader *reader, hid_t parcel)
 static bool load_parcel(parcel_reader *reader)
 {
   const hid_t group = parcel__hdf5_open_group(reader->hdf5, "parcel");
-  const bool is_loaded = group >= 0 && load_grid(reader, group) && load_ledger(reader, group) &&
-                         load_failure_count(reader, group) && load_provenance(reader, group);
+  const bool is_loaded = group >= 0 && load_grid(reader, group) && load_seal(reader, group) &&
+                         load_ledger(reader, group) && load_failure_count(reader, group) &&
+                         load_provenance(reader, group);
   if (group >= 0)
     H5Gclose(group);
   return is_loaded;

@@ -10,6 +10,7 @@
 
 #include "file_impl.h"
 #include "schema_impl.h"
+#include "seal_impl.h"
 #include "store_impl.h"
 
 struct parcel_results {
@@ -192,6 +193,7 @@ static parcel_status publish_file(const parcel_results *results)
   const parcel_store_site *site = &results->site;
   parcel_status status = PARCEL_OK;
   if ((status = parcel__schema_set_outcome(site->file.part, "complete")) ||
+      (status = parcel__seal_make(&site->file, site->fd)) ||
       (status = parcel__file_sync(&site->file, site->fd)))
     return status;
   return parcel__file_publish(&site->file, results->replaces);

@@ -17,6 +17,7 @@
 
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
+#include "seal_impl.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "results are written as they are in memory, and the file is little-endian"
@@ -25,10 +26,21 @@
 enum {
   STATUS_SIZE = 8,         /* "complete" */
   FAILURES_PER_CHUNK = 64, /* 17 kB */
+  MOST_IN_HEADER = 65535,  /* HDF5's limit for members and for attributes of a group */
   PAGE = 4096,
   STRUCTURE_BYTES = 1 << 16,   /* more than headers, attributes and short texts take */
   BYTES_PER_COLUMN = 3 * PAGE, /* its header and attributes, and its alignment */
 };
+
+/* Members and attributes of a group, in the order of their creation. All of them stay in its header, which
+ * HDF5 protects by a checksum and not, when they are many, in a heap, on whose damage it crashes (1.10.8). */
+static void keep_order(hid_t creation)
+{
+  H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_link_phase_change(creation, MOST_IN_HEADER, 0);
+  H5Pset_attr_phase_change(creation, MOST_IN_HEADER, 0);
+}
 
 /* ---- dimensions and datasets ---- */
 
@@ -220,6 +232,18 @@ static hid_t commit_ledger_type(hid_t group)
   return H5I_INVALID_HID;
 }
 
+/* Room for the seal, before all else that takes more than a page: it is looked for in the first pages. */
+static bool add_seal(hid_t group, int columns)
+{
+  const plan plan = {.where = group,
+                     .name = "seal",
+                     .type = H5T_STD_U64LE,
+                     .rank = 1,
+                     .extent = {(hsize_t)parcel__seal_words(columns)},
+                     .scales = {H5I_INVALID_HID}};
+  return add_dataset(&plan, placed_layout());
+}
+
 static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)
 {
   const hid_t type = commit_ledger_type(group);
@@ -246,8 +270,7 @@ static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)
 static hid_t make_group(hid_t where, const char *name)
 {
   const hid_t ordered = H5Pcreate(H5P_GROUP_CREATE);
-  H5Pset_link_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-  H5Pset_attr_creation_order(ordered, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  keep_order(ordered);
   const hid_t group = H5Gcreate2(where, name, H5P_DEFAULT, ordered, H5P_DEFAULT);
   parcel__hdf5_good(group, "create the group", name);
   H5Pclose(ordered);
@@ -289,19 +312,14 @@ static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
   return is_added;
 }
 
-static bool add_parcel(hid_t file, const parcel_schema *schema, parcel_index *ledger)
+static bool add_parcel(hid_t group, const parcel_schema *schema, parcel_index *ledger)
 {
-  const hid_t group = make_group(file, "parcel");
-  const bool is_added =
-      group >= 0 && parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
-      parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
-      parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
-      parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
-      add_ledger(group, parcel_block_grid_count(schema->grid), ledger) && add_failures(group) &&
-      add_provenance(group, schema->provenance);
-  if (group >= 0)
-    H5Gclose(group);
-  return is_added;
+  return parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
+         parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
+         parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
+         parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
+         add_ledger(group, parcel_block_grid_count(schema->grid), ledger) && add_failures(group) &&
+         add_provenance(group, schema->provenance);
 }
 
 /* ---- the file ---- */
@@ -333,8 +351,7 @@ static hid_t create_file(const char *path)
 {
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
   const hid_t access = parcel__schema_access();
-  H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-  H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  keep_order(creation);
   H5Pset_alignment(access, PAGE, PAGE);
   const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
   parcel__hdf5_good(file, "create the file", path);
@@ -357,8 +374,12 @@ parcel_status parcel__schema_create(const char *path, const parcel_schema *schem
 {
   const parcel_hdf5_printing before = parcel__hdf5_silence();
   const hid_t file = create_file(path);
-  bool is_made = file >= 0 && add_root_attributes(file, schema) && add_columns(file, schema, columns) &&
-                 add_parcel(file, schema, ledger);
+  const hid_t group = file >= 0 ? make_group(file, "parcel") : H5I_INVALID_HID;
+  bool is_made = group >= 0 && add_seal(group, schema->sweep->column_count) &&
+                 add_root_attributes(file, schema) && add_columns(file, schema, columns) &&
+                 add_parcel(group, schema, ledger);
+  if (group >= 0)
+    H5Gclose(group);
   if (file >= 0 && H5Fclose(file) < 0 && is_made)
     is_made = parcel__hdf5_good(-1, "close the file", path);
   parcel__hdf5_restore(before);
@@ -375,7 +396,8 @@ parcel_index parcel__schema_bytes(const parcel_schema *schema)
   parcel_index sum = 0;
   for (int i = 0; i < schema->provenance->count; ++i)
     structure += (parcel_index)strlen(schema->provenance->items[i].text);
-  structure += (parcel_index)sweep->column_count * BYTES_PER_COLUMN;
+  structure += (parcel_index)sweep->column_count * BYTES_PER_COLUMN +
+               parcel__seal_words(sweep->column_count) * (parcel_index)sizeof(uint64_t);
   if (__builtin_mul_overflow(schema->grid.positions,
                              parcel_columns_bytes(sweep->columns, sweep->column_count), &values) ||
       __builtin_mul_overflow(parcel_block_grid_count(schema->grid), entry, &ledger) ||

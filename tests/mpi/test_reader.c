@@ -139,6 +139,30 @@ static void a_changed_value_is_found_in_its_block(void **state)
   assert_root(count_bad_blocks(fixture->path) == 1);
 }
 
+/* Byte after byte, in strides: wherever it is, one that changed is noticed. */
+static void any_changed_byte_of_a_finished_file_is_found(void **state)
+{
+  const results_fixture *fixture = *state;
+  const parcel_sweep sweep = sweep_of(small);
+  struct stat info = {0};
+  off_t unnoticed = 0;
+  assert_status(results_make(fixture, &sweep, NULL, NULL), PARCEL_OK);
+  assert_all(stat(fixture->path, &info) == 0);
+  const int fd = open(fixture->path, O_RDWR);
+  for (off_t offset = 0; mpi_test_rank() == 0 && offset < info.st_size && unnoticed == 0; offset += 1009) {
+    unsigned char byte = 0;
+    if (pread(fd, &byte, 1, offset) != 1 || !write_byte(fixture->path, offset, byte ^ 0x10) ||
+        (open_and_close(fixture->path) == PARCEL_OK && count_bad_blocks(fixture->path) != 1) ||
+        !write_byte(fixture->path, offset, byte))
+      unnoticed = offset + 1;
+  }
+  close(fd);
+  if (unnoticed)
+    fprintf(stderr, "byte %lld was changed, and nobody noticed\n", (long long)unnoticed - 1);
+  assert_all(unnoticed == 0);
+  assert_root(count_bad_blocks(fixture->path) == 0);
+}
+
 static void a_part_tells_what_is_done(void **state)
 {
   const results_fixture *fixture = *state;
@@ -224,6 +248,7 @@ int main(void)
   const struct CMUnitTest reader[] = {
       reader_test(what_was_written_is_read_back),
       reader_test(a_changed_value_is_found_in_its_block),
+      reader_test(any_changed_byte_of_a_finished_file_is_found),
       reader_test(a_part_tells_what_is_done),
       reader_test(what_is_no_results_file_is_refused),
       reader_test(a_file_that_was_cut_short_is_refused),

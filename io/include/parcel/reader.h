@@ -9,7 +9,9 @@
  *      parcel_reader_close(&reader);
  *
  *  Everything in the file is checked before it is believed: a damaged file is refused, with a reason, and
- *  never trusted with a size or a place.
+ *  never trusted with a size or a place. A finished file is compared with its seal (parcel/results.h) before
+ *  HDF5 sees it, so that with the ledger's checksums no changed byte goes unnoticed. In a .part the seal does
+ *  not count.
  *
  *  Memory: O(columns + provenance), never O(n).
  *  Threads: opening, closing and failures are for the main thread, which alone calls HDF5; all the rest may

@@ -10,10 +10,16 @@
  *      /COLUMN             one dataset per column, (n) or (n, width); attributes units, long_name
  *      /width_K            the second dimension of columns of width K
  *      /parcel             attributes positions, parts, blocks_per_part (the block grid), seed
+ *      /parcel/seal        what makes every byte of a finished file count; in a .part it means nothing
  *      /parcel/block       the dimension of the ledger
  *      /parcel/ledger      per block: checksum, time, rank, state
  *      /parcel/failures    index, code, message of each failed index, along the dimension failure
  *      /parcel/provenance  command_line, range, kernel, versions, hosts, ..., each a string
+ *
+ *  The seal is 64-bit numbers: the bytes "PARSEAL1"; how many numbers there are; their own XXH3-64, taken
+ *  with this number as 0; the bytes of the file; the XXH3-64 of all bytes of the file in order, but for the
+ *  seal itself and for the extents that follow: their number, and offset and length of each, ascending.
+ *  These are the columns' values, which the ledger's checksums cover.
  *
  *  A ledger entry's checksum is XXH3-64 over the block's bytes in the first column (with the file's seed,
  *  a random number, + the block's number as its seed, modulo 2^64), then, with that as the seed, over those
