@@ -235,13 +235,18 @@ static hid_t commit_ledger_type(hid_t group)
 /* Room for the seal, before all else that takes more than a page: it is looked for in the first pages. */
 static bool add_seal(hid_t group, int columns)
 {
+  const parcel_index words = parcel__seal_words(columns);
+  const hid_t word = make_dimension(group, "seal_word", words, false);
   const plan plan = {.where = group,
                      .name = "seal",
                      .type = H5T_STD_U64LE,
                      .rank = 1,
-                     .extent = {(hsize_t)parcel__seal_words(columns)},
-                     .scales = {H5I_INVALID_HID}};
-  return add_dataset(&plan, placed_layout());
+                     .extent = {(hsize_t)words},
+                     .scales = {word}};
+  const bool is_added = word >= 0 && add_dataset(&plan, placed_layout());
+  if (word >= 0)
+    H5Dclose(word);
+  return is_added;
 }
 
 static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)

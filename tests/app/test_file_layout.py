@@ -189,7 +189,8 @@ class OneFile(unittest.TestCase):
             self.assertEqual(int(dataset.squares[3]), (FIRST + 3 * STEP) ** 2)
 
     def test_xarray_opens_the_groups(self):
-        for group, sizes in (("parcel", {"block": RANKS * 34}), ("parcel/failures", {"failure": 0})):
+        sizes_of = {"parcel": {"seal_word": 512, "block": RANKS * 34}, "parcel/failures": {"failure": 0}}
+        for group, sizes in sizes_of.items():
             with self.subTest(group=group), xarray.open_dataset(self.path, group=group) as dataset:
                 self.assertEqual(dict(dataset.sizes), sizes)
 

@@ -11,6 +11,7 @@
  *      /width_K            the second dimension of columns of width K
  *      /parcel             attributes positions, parts, blocks_per_part (the block grid), seed
  *      /parcel/seal        what makes every byte of a finished file count; in a .part it means nothing
+ *      /parcel/seal_word   the dimension of the seal
  *      /parcel/block       the dimension of the ledger
  *      /parcel/ledger      per block: checksum, time, rank, state
  *      /parcel/failures    index, code, message of each failed index, along the dimension failure
