@@ -72,7 +72,7 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                               .ctx = &arguments->powers,
                               .threads = arguments->threads,
                               .block = arguments->block};
-  const parcel_results_options file = {.replaces = arguments->replaces};
+  const parcel_results_options file = {.replaces = arguments->replaces, .io = arguments->io};
   const parcel_sweep_options how = {.show = parcel_meter_show,
                                     .show_ctx = &meter,
                                     .signals = parcel_signals_catch(),

@@ -5,7 +5,7 @@
 
 #include "command_line.h"
 
-enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS, KEY_DEADLINE, KEY_HALT_FILE, KEY_STALL_TIMEOUT };
+enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS, KEY_DEADLINE, KEY_HALT_FILE, KEY_STALL_TIMEOUT, KEY_IO };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force", 0},
@@ -14,6 +14,7 @@ static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"block", 'b', "N", 0, "positions per block; default: chosen from size, ranks and threads", 0},
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
+    {"io", KEY_IO, "MODE", 0, "auto (default: collective on NFS, else direct), direct or collective", 0},
     {"deadline", KEY_DEADLINE, "SECONDS", 0, "stop early, resumable, before this much time has passed", 0},
     {"halt-file", KEY_HALT_FILE, "FILE", 0, "stop early, resumable, once FILE is there", 0},
     {"stall-timeout", KEY_STALL_TIMEOUT, "SECONDS", 0,
@@ -58,6 +59,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case '?': into->action = PARSQUARES_HELP; return PARCEL_OK;
   case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
+  case KEY_IO: return parcel_io_mode_parse(value, &into->io);
   case KEY_DEADLINE: return command_line_seconds("--deadline", value, &into->deadline_seconds);
   case KEY_HALT_FILE: return command_line_file("--halt-file", value, &into->halt_file);
   case KEY_STALL_TIMEOUT: return command_line_seconds("--stall-timeout", value, &into->stall_seconds);

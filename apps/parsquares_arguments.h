@@ -19,6 +19,7 @@ typedef struct parsquares_arguments {
   int threads;        /* 0: the CPUs of the rank */
   parcel_index block; /* 0: chosen */
   bool replaces;
+  parcel_io_mode io;
   double deadline_seconds; /* 0: none */
   double stall_seconds;    /* 0: never */
   const char *halt_file;   /* NULL: none */

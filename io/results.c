@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "file_impl.h"
+#include "io_mode_impl.h"
 #include "schema_impl.h"
 #include "seal_impl.h"
 #include "store_impl.h"
@@ -99,12 +100,18 @@ static parcel_status share_site(parcel_store_site *site)
                                    "MPI_Bcast of the columns' places");
 }
 
-static parcel_status open_store(parcel_results *results)
+static parcel_status open_store(parcel_results *results, const parcel_results_options *options)
 {
   parcel_store_site *site = &results->site;
-  parcel_status status = parcel__file_open(&site->file, &site->fd);
+  parcel_io_mode mode = options ? options->io : PARCEL_IO_AUTO;
+  parcel_status status = parcel_world_agree(site->world, parcel__file_open(&site->file, &site->fd));
   if (!status)
-    status = parcel__store_direct_open(site, &results->store);
+    status = parcel__io_mode_choose(site->world, &site->file, &mode);
+  if (status)
+    return status;
+  status = mode == PARCEL_IO_COLLECTIVE
+               ? parcel__store_collective_open(site, options ? options->round_bytes : 0, &results->store)
+               : parcel_world_agree(site->world, parcel__store_direct_open(site, &results->store));
   results->has_store = status == PARCEL_OK;
   return status;
 }
@@ -118,7 +125,7 @@ static parcel_status create(parcel_results *results, const parcel_results_option
     status = make_file(results, &provenance, options);
   parcel__provenance_free(&provenance);
   if (!(status = parcel_world_follow_root(site->world, status)) && !(status = share_site(site)))
-    status = parcel_world_agree(site->world, open_store(results));
+    status = open_store(results, options);
   return status;
 }
 

@@ -71,6 +71,12 @@ typedef struct parcel_store {
 /** Each thread writes its blocks to their places in the .part by itself.  Errors: none. */
 PARCEL_MUST_CHECK parcel_status parcel__store_direct_open(const parcel_store_site *site, parcel_store *out);
 
+/** All ranks write together through parallel HDF5, at most round_bytes of a column and a rank in one call; 0:
+ *  1 GiB. Collective.
+ *  Errors: HDF5, MPI, MEMORY; the same on every rank. */
+PARCEL_MUST_CHECK parcel_status parcel__store_collective_open(const parcel_store_site *site,
+                                                              parcel_index round_bytes, parcel_store *out);
+
 /** Reads a block from its places in the .part: the `read` of every store that keeps values there; ctx is the
  *  site. */
 parcel_status parcel__store_read_placed(void *ctx, parcel_index number, void *const columns[]);

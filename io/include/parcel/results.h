@@ -40,9 +40,22 @@ extern "C" {
 /** Opaque; used by a rank's main thread only. */
 typedef struct parcel_results parcel_results;
 
+/** How bytes get into the file. The file is the same. */
+typedef enum parcel_io_mode {
+  PARCEL_IO_AUTO,      /* collective on NFS, with a notice; else direct */
+  PARCEL_IO_DIRECT,    /* each thread writes its blocks to their places by itself */
+  PARCEL_IO_COLLECTIVE /* through parallel HDF5, for file systems where hosts do not see at once what others
+                          wrote; slower */
+} parcel_io_mode;
+
+/** Reads "auto", "direct" or "collective".  Errors: INVALID (the text lists what there is). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_io_mode_parse(const char *text, parcel_io_mode *out);
+
 typedef struct parcel_results_options {
   bool replaces;     /* an existing file is replaced, in the moment the new one is complete */
   const char *title; /* NULL: "KERNEL of RANGE" */
+  parcel_io_mode io;
+  parcel_index round_bytes; /* of a column, by a rank in one collective write; 0: 1 GiB */
 } parcel_results_options;
 
 #define PARCEL_RESULTS_OPTIONS_INIT PARCEL_DEFAULTS
