@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault_impl.h"
 #include "hdf5_impl.h"
 
 /* Several MPI libraries go wrong in silence above 2^31 - 4096 bytes in one call. */
@@ -61,7 +62,7 @@ typedef struct collective {
 static parcel_status write_block(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry)
 {
   collective *store = ctx;
-  request own = {.block = block, .entry = entry, .status = PARCEL_IO};
+  request own = {.block = block, .entry = entry, .status = PARCEL_STOPPED};
   pthread_mutex_lock(&store->mutex);
   if (!store->is_broken) {
     own.next = store->waiting;
@@ -70,10 +71,7 @@ static parcel_status write_block(void *ctx, const parcel_block *block, const par
       pthread_cond_wait(&store->is_over, &store->mutex);
   }
   pthread_mutex_unlock(&store->mutex);
-  return own.status
-             ? parcel_fail(own.status, "block %lld of '%s' was not written: a collective write has failed",
-                           (long long)block->number, store->site->file.part)
-             : PARCEL_OK;
+  return own.status ? parcel_fail(own.status, "a rank could not write") : PARCEL_OK;
 }
 
 static void release(collective *store, request **list, parcel_status status)
@@ -91,11 +89,11 @@ static void release(collective *store, request **list, parcel_status status)
 
 /* ---- one collective write ---- */
 
-static void note_failure(collective *store)
+static void note_failure(collective *store, parcel_status status)
 {
   if (store->status)
     return;
-  store->status = PARCEL_HDF5;
+  store->status = status;
   snprintf(store->error, sizeof store->error, "%s", parcel_last_error());
 }
 
@@ -103,6 +101,11 @@ static void note_failure(collective *store)
 static void write_rows(collective *store, hid_t dataset, parcel_index begin, parcel_index count,
                        const void *values)
 {
+  if (count > 0 && parcel__fault("results.write")) {
+    parcel_fail(PARCEL_IO, "writing '%s': %m", store->site->file.part);
+    note_failure(store, PARCEL_IO);
+    count = 0;
+  }
   hsize_t extent[2] = {0, 1};
   const hid_t place = H5Dget_space(dataset);
   const int rank = H5Sget_simple_extent_dims(place, extent, NULL);
@@ -118,7 +121,7 @@ static void write_rows(collective *store, hid_t dataset, parcel_index begin, par
     H5Sselect_none(memory);
   if (!parcel__hdf5_good(H5Dwrite(dataset, type, memory, place, store->transfer, values), "write together to",
                          store->site->file.part))
-    note_failure(store);
+    note_failure(store, PARCEL_HDF5);
   H5Tclose(type);
   H5Sclose(memory);
   H5Sclose(place);
@@ -175,7 +178,7 @@ static void write_entries(collective *store)
     ++own;
   if (parcel_mpi_check(MPI_Allreduce(&own, &most, 1, MPI_INT64_T, MPI_MAX, store->comm),
                        "MPI_Allreduce of the number of blocks"))
-    note_failure(store);
+    note_failure(store, PARCEL_MPI);
   for (; most > 0; --most) {
     write_rows(store, store->ledger, request ? request->block->number : 0, request != NULL,
                request ? request->entry : NULL);
@@ -190,7 +193,7 @@ static void write_announced(collective *store)
   for (parcel_index n = 0; n < store->most.writes; ++n)
     write_piece(store, n);
   if (parcel_mpi_check(MPI_Barrier(store->comm), "MPI_Barrier between values and ledger"))
-    note_failure(store);
+    note_failure(store, PARCEL_MPI);
   write_entries(store);
   parcel__hdf5_restore(printing);
   if (!store->status)
@@ -216,17 +219,16 @@ static parcel_status announce(collective *store)
       "MPI_Iallreduce of what is to be written");
 }
 
-/* On every rank alike. */
+/* On every rank alike; the one that has failed says why. */
 static parcel_status give_up(collective *store)
 {
   pthread_mutex_lock(&store->mutex);
   store->is_broken = true;
   pthread_mutex_unlock(&store->mutex);
-  release(store, &store->announced, PARCEL_IO);
-  release(store, &store->waiting, PARCEL_IO);
+  release(store, &store->announced, PARCEL_STOPPED);
+  release(store, &store->waiting, PARCEL_STOPPED);
   return store->status ? parcel_fail(store->status, "%s", store->error)
-                       : parcel_fail(PARCEL_IO, "another rank could not write its part of '%s'",
-                                     store->site->file.part);
+                       : parcel_fail(PARCEL_STOPPED, "another rank could not write");
 }
 
 static parcel_status poll_store(void *ctx)
@@ -259,7 +261,7 @@ static void close_file(collective *store)
     H5Pclose(store->transfer);
   if (store->file >= 0 &&
       !parcel__hdf5_good(H5Fclose(store->file), "close after collective writes", store->site->file.part))
-    note_failure(store);
+    note_failure(store, PARCEL_HDF5);
   for (int c = 0; c < store->site->sweep->column_count; ++c)
     store->columns[c] = H5I_INVALID_HID;
   store->file = store->ledger = store->transfer = H5I_INVALID_HID;
