@@ -1,5 +1,5 @@
 /* What callers see. A loop is led from seat 0: by the caller of parcel_pool_for itself, or, in a loop that is
- * started, by a thread of the pool's that is made at the first such loop and has no part in others. */
+ * started, by a thread of the pool's that is made when first needed and has no part in others. */
 #include <parcel/pool.h>
 
 #include <errno.h>
@@ -86,6 +86,7 @@ static parcel_pool *allocate(int threads)
 parcel_status parcel_pool_create(const parcel_pool_options *options, parcel_pool **out)
 {
   const int wanted = options ? options->threads : 0;
+  const bool is_pinned = options && options->pin;
   if (wanted < 0)
     return parcel_fail(PARCEL_INVALID, "a pool of %d threads; use at least 1, or 0 for one per CPU", wanted);
   const int cpus = parcel__cpus_of_process().allowed;
@@ -94,8 +95,10 @@ parcel_status parcel_pool_create(const parcel_pool_options *options, parcel_pool
     return PARCEL_MEMORY;
   pool->spinners = (pool->threads < cpus ? pool->threads : cpus) - 1;
   parcel_status status = PARCEL_OK;
-  for (int worker = 1; worker < pool->threads && !status; ++worker)
+  for (int worker = is_pinned ? 0 : 1; worker < pool->threads && !status; ++worker)
     status = start_thread(pool, worker);
+  if (!status && is_pinned)
+    status = parcel__pool_pin(pool);
   if (status)
     parcel_pool_destroy(&pool);
   else

@@ -1,6 +1,7 @@
 /** @file
  *  Inside the pool. pool.c has what callers see, pool_loop.c who does which positions of a loop, pool_idle.c
- *  when a thread without work spins, sleeps and is woken. */
+ *  when a thread without work spins, sleeps and is woken, pool_pin.c where threads run, pool_shapes.c loops
+ *  made of parcel_pool_for. */
 #ifndef PARCEL_POOL_IMPL_H
 #define PARCEL_POOL_IMPL_H
 
@@ -121,5 +122,10 @@ void parcel__pool_call_one(parcel_pool *pool);
 
 /** Wakes up to `most` sleepers. */
 void parcel__pool_wake(parcel_pool *pool, int most);
+
+/* ---- pool_pin.c ---- */
+
+/** Binds the pool's threads to cores, apart from each other as far as the process has cores. */
+parcel_status parcel__pool_pin(const parcel_pool *pool);
 
 #endif

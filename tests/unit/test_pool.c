@@ -1,6 +1,6 @@
 /* What a loop promises: every position once, the first failure, one caller at a time. Loops that are started
  * and left alone are in test_pool_start.c, the life of the threads is in test_pool_threads.c. */
-#include "unit.h"
+#include "pool_fixture.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -8,32 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include <parcel/pool.h>
-
-enum { MOST = 1000, MOST_WORKERS = 8 };
-
-static parcel_pool *make_pool(int threads)
-{
-  parcel_pool_options options = PARCEL_POOL_OPTIONS_INIT;
-  parcel_pool *pool = NULL;
-  options.threads = threads;
-  assert_ok(parcel_pool_create(&options, &pool));
-  assert_int_equal(parcel_pool_threads(pool), threads);
-  return pool;
-}
-
-/* Every check of a loop runs on no pool at all and on pools of these sizes. */
-static void on_every_pool(void (*check)(parcel_pool *pool))
-{
-  static const int threads[] = {1, 2, MOST_WORKERS};
-  check(NULL);
-  for (int t = 0; t < LENGTH(threads); ++t) {
-    parcel_pool *pool = make_pool(threads[t]);
-    check(pool);
-    parcel_pool_destroy(&pool);
-    assert_null(pool);
-  }
-}
+enum { MOST = 1000 };
 
 /* ---- what the bodies of a loop saw: they run in other threads, where cmocka cannot assert ---- */
 

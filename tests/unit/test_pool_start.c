@@ -1,5 +1,5 @@
 /* Loops that are started and left to the pool's own threads: start, wait, finish, cancel. */
-#include "unit.h"
+#include "pool_fixture.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -7,19 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <parcel/pool.h>
-
 enum { COUNT = 1000, PATIENCE_SECONDS = 30 };
-
-static const int sizes[] = {1, 2, 8};
-
-static parcel_pool *make_pool(int threads)
-{
-  const parcel_pool_options options = {.threads = threads};
-  parcel_pool *pool = NULL;
-  assert_ok(parcel_pool_create(&options, &pool));
-  return pool;
-}
 
 /* A loop whose bodies wait at a gate. */
 typedef struct gated {
@@ -80,15 +68,15 @@ static int visited_once(const gated *loop)
 static void pool_started_loop_leaves_its_caller_free(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
-    parcel_pool *pool = make_pool(sizes[s]);
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
+    parcel_pool *pool = make_pool(pool_sizes[s]);
     for (int loops = 0; loops < 3; ++loops) {
       gated loop = {.is_open = false};
       start_gated(pool, COUNT, pass_gate, &loop);
-      wait_for_begun(&loop, sizes[s]);
+      wait_for_begun(&loop, pool_sizes[s]);
       assert_false(parcel_pool_wait(pool, 0.01));
       assert_false(parcel_pool_wait(pool, 0));
-      assert_int_equal(loop.begun, sizes[s]);
+      assert_int_equal(loop.begun, pool_sizes[s]);
       atomic_store(&loop.is_open, true);
       assert_true(parcel_pool_wait(pool, PATIENCE_SECONDS));
       assert_true(parcel_pool_wait(pool, 0));
@@ -102,11 +90,11 @@ static void pool_started_loop_leaves_its_caller_free(void **state)
 static void pool_started_and_called_loops_alternate(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
-    parcel_pool *pool = make_pool(sizes[s]);
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
+    parcel_pool *pool = make_pool(pool_sizes[s]);
     for (int round = 0; round < 200; ++round) {
       gated started = {.is_open = true};
-      gated called = {.is_open = true, .threads = sizes[s]};
+      gated called = {.is_open = true, .threads = pool_sizes[s]};
       start_gated(pool, round % 10, pass_gate, &started);
       assert_ok(parcel_pool_finish(pool));
       assert_int_equal(visited_once(&started), round % 10);
@@ -132,12 +120,12 @@ static void pool_started_loop_of_nothing_ends_at_once(void **state)
 static void pool_started_loop_returns_its_failure(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
     gated loop = {.is_open = true};
-    parcel_pool *pool = make_pool(sizes[s]);
+    parcel_pool *pool = make_pool(pool_sizes[s]);
     start_gated(pool, COUNT, fail_at_gate, &loop);
     assert_refused(parcel_pool_finish(pool), PARCEL_KERNEL, "failed at ");
-    assert_in_range(visited_once(&loop), 1, sizes[s]);
+    assert_in_range(visited_once(&loop), 1, pool_sizes[s]);
     parcel_pool_destroy(&pool);
   }
 }
@@ -147,16 +135,16 @@ static void pool_started_loop_returns_its_failure(void **state)
 static void pool_cancelled_with_spans_left_is_stopped(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
     gated loop = {.is_open = false};
     gated next = {.is_open = true};
-    parcel_pool *pool = make_pool(sizes[s]);
+    parcel_pool *pool = make_pool(pool_sizes[s]);
     start_gated(pool, COUNT, pass_gate, &loop);
-    wait_for_begun(&loop, sizes[s]);
+    wait_for_begun(&loop, pool_sizes[s]);
     parcel_pool_cancel(pool);
     atomic_store(&loop.is_open, true);
     assert_refused(parcel_pool_finish(pool), PARCEL_STOPPED, "cancelled");
-    assert_int_equal(visited_once(&loop), sizes[s]); /* those that had begun, and no other */
+    assert_int_equal(visited_once(&loop), pool_sizes[s]); /* those that had begun, and no other */
     start_gated(pool, COUNT, pass_gate, &next);
     assert_ok(parcel_pool_finish(pool));
     assert_int_equal(visited_once(&next), COUNT);
@@ -167,21 +155,21 @@ static void pool_cancelled_with_spans_left_is_stopped(void **state)
 static void pool_cancelled_after_its_last_span_is_ok(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
     gated over = {.is_open = true};
     gated last = {.is_open = false};
-    parcel_pool *pool = make_pool(sizes[s]);
+    parcel_pool *pool = make_pool(pool_sizes[s]);
     start_gated(pool, COUNT, pass_gate, &over);
     assert_true(parcel_pool_wait(pool, PATIENCE_SECONDS));
     parcel_pool_cancel(pool);
     assert_ok(parcel_pool_finish(pool));
     assert_int_equal(visited_once(&over), COUNT);
-    start_gated(pool, sizes[s], pass_gate, &last);
-    wait_for_begun(&last, sizes[s]);
+    start_gated(pool, pool_sizes[s], pass_gate, &last);
+    wait_for_begun(&last, pool_sizes[s]);
     parcel_pool_cancel(pool);
     atomic_store(&last.is_open, true);
     assert_ok(parcel_pool_finish(pool));
-    assert_int_equal(visited_once(&last), sizes[s]);
+    assert_int_equal(visited_once(&last), pool_sizes[s]);
     parcel_pool_destroy(&pool);
   }
 }
@@ -259,10 +247,10 @@ static void assert_second_caller_refused(parcel_pool *pool)
 static void pool_second_caller_of_a_started_loop_is_refused(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
     gated loop = {.is_open = false};
     gated other = {.is_open = true};
-    parcel_pool *pool = make_pool(sizes[s]);
+    parcel_pool *pool = make_pool(pool_sizes[s]);
     start_gated(pool, COUNT, pass_gate, &loop);
     assert_refused(parcel_pool_for(pool, 5, 1, pass_gate, &other), PARCEL_INVALID, "one caller at a time");
     assert_refused(parcel_pool_start(pool, 5, 1, pass_gate, &other), PARCEL_INVALID, "one caller at a time");
@@ -293,12 +281,12 @@ static void *call_and_block(void *argument)
 static void pool_second_caller_of_a_called_loop_is_refused(void **state)
 {
   (void)state;
-  for (int s = 0; s < LENGTH(sizes); ++s) {
-    blocked_caller first = {.pool = make_pool(sizes[s]), .loop = {.threads = sizes[s]}};
+  for (int s = 0; s < LENGTH(pool_sizes); ++s) {
+    blocked_caller first = {.pool = make_pool(pool_sizes[s]), .loop = {.threads = pool_sizes[s]}};
     gated other = {.is_open = true};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, call_and_block, &first), 0);
-    wait_for_begun(&first.loop, sizes[s]);
+    wait_for_begun(&first.loop, pool_sizes[s]);
     assert_refused(parcel_pool_for(first.pool, 5, 1, pass_gate, &other), PARCEL_INVALID, "one caller");
     assert_refused(parcel_pool_start(first.pool, 5, 1, pass_gate, &other), PARCEL_INVALID, "one caller");
     atomic_store(&first.loop.is_open, true);

@@ -1,6 +1,6 @@
 /* The life of a pool's threads: that they start and end, and which signals they take. The linker puts the
  * pthread_create of this file in the place of the C library's. */
-#include "unit.h"
+#include "pool_fixture.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,8 +10,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include <parcel/pool.h>
 
 /* ---- a pthread_create that fails when told to ---- */
 
@@ -69,14 +67,6 @@ static void assert_usable(parcel_pool *pool)
   assert_int_equal(calls, 20);
 }
 
-static parcel_pool *make_pool(int threads)
-{
-  const parcel_pool_options options = {.threads = threads};
-  parcel_pool *pool = NULL;
-  assert_ok(parcel_pool_create(&options, &pool));
-  return pool;
-}
-
 /* ---- the tests ---- */
 
 static void pool_defaults_to_the_cpus_of_the_process(void **state)
@@ -125,7 +115,7 @@ static void pool_leaves_no_thread_and_no_file_behind(void **state)
   const int threads = entries("/proc/self/task");
   const int files = entries("/proc/self/fd");
   (void)state;
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 10000; ++round) {
     atomic_int calls = 0;
     parcel_pool *pool = make_pool(1 + round % 4);
     if (round % 3 > 0)
@@ -177,6 +167,43 @@ static void pool_start_without_its_thread_fails_and_leaves_the_pool_usable(void 
   assert_int_equal(calls, 20);
   parcel_pool_destroy(&pool);
   assert_threads(threads);
+}
+
+/* ---- pinning ---- */
+
+static parcel_status note_cpus(void *ctx, parcel_span positions, int worker)
+{
+  cpu_set_t *sets = ctx;
+  (void)positions;
+  usleep(1000); /* so that every worker gets its turn */
+  return sched_getaffinity(0, sizeof *sets, &sets[worker]) ? PARCEL_SYSTEM : PARCEL_OK;
+}
+
+static void pool_pinned_threads_have_one_cpu_each_and_the_caller_keeps_its_own(void **state)
+{
+  const parcel_pool_options options = {.threads = 3, .pin = true};
+  cpu_set_t sets[3] = {0};
+  cpu_set_t ours;
+  cpu_set_t after;
+  cpu_set_t used;
+  parcel_pool *pool = NULL;
+  (void)state;
+  CPU_ZERO(&used);
+  assert_int_equal(sched_getaffinity(0, sizeof ours, &ours), 0);
+  assert_ok(parcel_pool_create(&options, &pool));
+  assert_ok(parcel_pool_start(pool, 100, 1, note_cpus, sets));
+  assert_ok(parcel_pool_finish(pool));
+  for (int worker = 0; worker < options.threads; ++worker) {
+    assert_int_equal(CPU_COUNT(&sets[worker]), 1);
+    CPU_OR(&used, &used, &sets[worker]);
+  }
+  CPU_AND(&after, &used, &ours);
+  assert_true(CPU_EQUAL(&after, &used));
+  assert_int_equal(CPU_COUNT(&used), CPU_COUNT(&ours) < options.threads ? CPU_COUNT(&ours) : options.threads);
+  assert_usable(pool);
+  parcel_pool_destroy(&pool);
+  assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+  assert_true(CPU_EQUAL(&after, &ours));
 }
 
 /* ---- signals ---- */
@@ -266,6 +293,7 @@ int main(void)
       cmocka_unit_test(pool_leaves_no_thread_and_no_file_behind),
       cmocka_unit_test(pool_thread_that_does_not_start_ends_the_others),
       cmocka_unit_test(pool_start_without_its_thread_fails_and_leaves_the_pool_usable),
+      cmocka_unit_test(pool_pinned_threads_have_one_cpu_each_and_the_caller_keeps_its_own),
       cmocka_unit_test(pool_threads_block_signals_and_their_maker_does_not),
       cmocka_unit_test(pool_signals_are_taken_by_the_main_thread),
   };
