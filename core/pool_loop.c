@@ -178,14 +178,24 @@ static void work_off(parcel__seat *own)
   }
 }
 
+static void wake_leader(parcel_pool *pool)
+{
+  if (!atomic_load(&pool->is_leader_asleep))
+    return;
+  atomic_store(&pool->is_leader_asleep, false);
+  parcel__futex_wake(&pool->is_leader_asleep, 1);
+}
+
 /* Finds work for an empty seat, tells others if there is more, and does it. */
 static bool work_off_others(parcel__seat *own)
 {
   parcel_pool *pool = own->pool;
   if (is_cancelled(pool) || !steal(own))
     return false;
-  if (parcel__pool_has_work(pool))
+  if (parcel__pool_has_work(pool)) {
     parcel__pool_wake(pool, 2);
+    wake_leader(pool);
+  }
   work_off(own);
   return true;
 }
@@ -245,23 +255,28 @@ static bool join(parcel_pool *pool)
 static void leave(parcel_pool *pool)
 {
   const uint64_t gate = atomic_fetch_sub(&pool->gate, 1);
-  if ((gate & inside) == 1 && atomic_load(&pool->is_leader_asleep)) {
-    atomic_store(&pool->is_leader_asleep, false);
-    parcel__futex_wake(&pool->is_leader_asleep, 1);
-  }
+  if ((gate & inside) == 1)
+    wake_leader(pool);
 }
 
-/* The leader has nothing to do while others are busy: it looks for a while, then sleeps until all have left. */
+/* Whether the leader has a reason to do anything but wait. */
+static bool is_needed(parcel_pool *pool)
+{
+  return (atomic_load(&pool->gate) & inside) == 0 || parcel__pool_has_work(pool);
+}
+
+/* The leader has nothing to do while others are busy: it looks for a while, then sleeps until all have left
+ * or there is work again, which was on its way between two seats. */
 static void rest(parcel_pool *pool)
 {
   const int patience = pool->spinners < pool->threads - 1 ? CROWDED_PATIENCE : LEADER_PATIENCE;
   for (int p = 0; p < patience; ++p) {
-    if ((atomic_load(&pool->gate) & inside) == 0 || parcel__pool_has_work(pool))
+    if (is_needed(pool))
       return;
     parcel__spin_pause();
   }
   atomic_store(&pool->is_leader_asleep, true);
-  while ((atomic_load(&pool->gate) & inside) > 0 && atomic_load(&pool->is_leader_asleep))
+  while (!is_needed(pool) && atomic_load(&pool->is_leader_asleep))
     parcel__futex_wait(&pool->is_leader_asleep, true, NULL);
   atomic_store(&pool->is_leader_asleep, false);
 }
