@@ -32,7 +32,7 @@ static int load(hwloc_topology_t topology)
 parcel_status parcel__pool_pin(const parcel_pool *pool)
 {
   hwloc_topology_t topology = NULL;
-  hwloc_cpuset_t *places = calloc((size_t)pool->threads, sizeof *places);
+  hwloc_cpuset_t *places = calloc((size_t)pool->threads, sizeof(hwloc_cpuset_t));
   int error =
       !places || hwloc_topology_init(&topology) || load(topology) || bind_threads(pool, topology, places);
   for (int worker = 0; worker < pool->threads && places; ++worker)
