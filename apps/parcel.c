@@ -8,10 +8,11 @@
 static const struct command {
   const char *name;
   parcel_status (*run)(int argc, char **argv);
-} commands[] = {{"job", parcel_job_command}, {"plan", parcel_plan_command}};
+} commands[] = {
+    {"doctor", parcel_doctor_command}, {"job", parcel_job_command}, {"plan", parcel_plan_command}};
 
 /* The names of the commands, for errors and for help. */
-#define COMMAND_NAMES "job, plan"
+#define COMMAND_NAMES "doctor, job, plan"
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -34,15 +35,15 @@ static parcel_status take_word(void *ctx, const char *word)
   return parcel_fail(PARCEL_INVALID, "'%s': the command comes before its options", word);
 }
 
-static const struct argp parser = {.options = options,
-                                   .parser = command_line_parser,
-                                   .args_doc = "COMMAND [ARGUMENT...]",
-                                   .doc =
-                                       "Looks into Parcel's parts and files.\v"
-                                       "Commands (parcel COMMAND --help tells more):\n\n"
-                                       "  job    a batch script fitted to a request\n"
-                                       "  plan   how a range would be divided over parts, blocks or steps\n\n"
-                                       "Exit status: 0 done, 1 failed, 2 wrong usage."};
+static const struct argp parser = {
+    .options = options,
+    .parser = command_line_parser,
+    .args_doc = "COMMAND [ARGUMENT...]",
+    .doc = "Looks into Parcel's parts and files.\v"
+           "Commands (parcel COMMAND --help tells more):\n\n"
+           "  plan   how a range would be divided over parts, blocks or steps\n"
+           "  doctor what would make a run slow or wrong; under mpirun or srun\n\n"
+           "Exit status: 0 done, 1 failed, 2 wrong usage."};
 
 static parcel_status run_options(int argc, char **argv)
 {

@@ -8,5 +8,6 @@
 
 PARCEL_MUST_CHECK parcel_status parcel_job_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_plan_command(int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_doctor_command(int argc, char **argv);
 
 #endif

@@ -30,6 +30,7 @@ static const struct {
   const char *components[4];
 } frameworks[PARCEL_FABRIC_SETTINGS] = {{"OMPI_MCA_mtl", {"psm2", "psm", "ofi"}},
                                         {"OMPI_MCA_btl", {"ofi", "openib", "usnic", "uct"}}};
+
 /* Variables that begin so show that somebody has a plan. */
 static const char *const plans[] = {"OMPI_MCA_pml=",
                                     "OMPI_MCA_mtl_",
@@ -84,7 +85,7 @@ static void read_file(const char *path, const char *name, char *value)
     char found[PARCEL_FABRIC_VALUE_SIZE];
     char of[PARCEL_FABRIC_VALUE_SIZE];
     if (sscanf(line, " %[^= \t] = %s", of, found) == 2 && strcmp(of, name) == 0)
-      strcpy(value, found);
+      snprintf(value, PARCEL_FABRIC_VALUE_SIZE, "%s", found);
   }
   if (stream)
     fclose(stream);
@@ -170,6 +171,20 @@ void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[])
     find_value(root, settings[f].variable + MCA_PREFIX, settings[f].value);
     exclude(frameworks[f].components, (int)LENGTH(frameworks[f].components), settings[f].value);
   }
+}
+
+/* ob1 has nothing to do with mtl components. */
+parcel_fabric_state parcel__fabric_state_of(const char *root)
+{
+  parcel_fabric_setting settings[PARCEL_FABRIC_SETTINGS];
+  const char *pml = getenv("OMPI_MCA_pml");
+  const char *mtl = getenv(frameworks[0].variable);
+  if (!parcel__fabric_is_absent(root))
+    return PARCEL_FABRIC_PRESENT;
+  parcel__fabric_settings(root, settings);
+  const bool is_skipped = *settings[0].value || (pml && strcmp(pml, "ob1") == 0) ||
+                          (mtl && *mtl == '^' && is_listed(mtl, frameworks[0].components[0]));
+  return is_skipped ? PARCEL_FABRIC_SKIPPED : PARCEL_FABRIC_SEARCHED;
 }
 
 void parcel__fabric_set(const parcel_fabric_setting settings[])

@@ -7,6 +7,12 @@
 
 enum { PARCEL_FABRIC_SETTINGS = 2, PARCEL_FABRIC_VALUE_SIZE = 512 };
 
+typedef enum parcel_fabric_state {
+  PARCEL_FABRIC_PRESENT,  /* or not provably absent */
+  PARCEL_FABRIC_SKIPPED,  /* absent, and not looked for */
+  PARCEL_FABRIC_SEARCHED, /* absent, and Open MPI looks for it all the same */
+} parcel_fabric_state;
+
 /** A parameter of Open MPI as an environment variable. */
 typedef struct parcel_fabric_setting {
   const char *variable;                 /* "OMPI_MCA_mtl" */
@@ -24,6 +30,9 @@ bool parcel__fabric_is_absent(const char *root);
  *
  *  settings  [PARCEL_FABRIC_SETTINGS] filled; all values are empty where hardware may be there */
 void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[]);
+
+/** What a start of MPI by Parcel does about it. */
+parcel_fabric_state parcel__fabric_state_of(const char *root);
 
 /** Puts the settings into the environment, for MPI_Init to find, and takes them out again. No other thread
  *  may use the environment meanwhile. */

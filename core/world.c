@@ -15,7 +15,6 @@
 
 #include <parcel/block.h>
 
-#include "cpus_impl.h"
 #include "fabric_impl.h"
 
 struct parcel_world {
@@ -25,8 +24,10 @@ struct parcel_world {
   int node_rank, node_size;
   int cpus;         /* this rank's fair share, at least 1 */
   parcel_cpus mask; /* what the share was taken from */
+  int sharers;      /* ranks that it is shared by */
   bool is_single;   /* MPI_THREAD_SINGLE: no other thread may exist */
   bool is_quiet;    /* no warnings */
+  bool *has_warned; /* of its launch; apart, since a world is constant to its sweeps */
   bool owns_mpi;    /* MPI_Init was called here, so MPI_Finalize is too */
   double opened;    /* parcel__seconds() */
 };
@@ -135,6 +136,7 @@ static parcel_status share_cpus(parcel_world *world)
   free(all);
   if (status)
     return status;
+  world->sharers = sharers;
   const parcel_span share = parcel_block_span(world->mask.allowed, sharers, place);
   world->cpus = share.end > share.begin ? (int)(share.end - share.begin) : 1;
   if (world->cpus > world->mask.per_task)
@@ -156,6 +158,7 @@ static void release(parcel_world **world)
     MPI_Comm_free(&(*world)->comm);
   if ((*world)->owns_mpi)
     MPI_Finalize();
+  free((*world)->has_warned);
   free(*world);
   *world = NULL;
 }
@@ -164,8 +167,13 @@ parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out)
 {
   parcel_status status = PARCEL_OK;
   parcel_world *world = calloc(1, sizeof *world);
-  if (!world)
+  bool *has_warned = calloc(1, sizeof *has_warned);
+  if (!world || !has_warned) {
+    free(world);
+    free(has_warned);
     return parcel_fail(PARCEL_MEMORY, "no memory for a world");
+  }
+  world->has_warned = has_warned;
   world->comm = world->node = MPI_COMM_NULL;
   world->opened = parcel__seconds();
   if ((status = init_mpi(world)) || (status = open_comms(world, comm)) ||
@@ -269,46 +277,19 @@ bool parcel__world_is_single(const parcel_world *world)
   return world->is_single;
 }
 
-/* The line that would give each rank its CPUs: srun's inside a Slurm step, mpirun's elsewhere. */
-static void format_launch_line(const parcel_world *world, int threads, char *line, size_t size)
+const parcel_cpus *parcel__world_mask(const parcel_world *world)
 {
-  if (getenv("SLURM_STEP_ID") && !getenv("OMPI_COMM_WORLD_SIZE"))
-    snprintf(line, size, "srun --ntasks=%d --cpus-per-task=%d --cpu-bind=cores %s ...", world->size, threads,
-             program_invocation_short_name);
-  else
-    snprintf(line, size, "mpirun --bind-to none -n %d %s ...", world->size, program_invocation_short_name);
+  return &world->mask;
 }
 
-/* What rank `culprit` lacks, in the words of rank 0. */
-static parcel_status warn_of_shortage(const parcel_world *world, int threads, int culprit)
+int parcel__world_sharers(const parcel_world *world)
 {
-  struct {
-    int threads;
-    int cpus;
-    char list[PARCEL_CPU_LIST_SIZE];
-  } shortage = {.threads = threads, .cpus = world->cpus};
-  char line[256];
-  memcpy(shortage.list, world->mask.list, sizeof shortage.list);
-  const int code = MPI_Bcast(&shortage, (int)sizeof shortage, MPI_BYTE, culprit, world->comm);
-  format_launch_line(world, threads, line, sizeof line);
-  parcel_world_warn(world, "%d threads per rank, but rank %d has %d of CPUs %s; use -t %d or start with: %s",
-                    shortage.threads, culprit, shortage.cpus, shortage.list, shortage.cpus, line);
-  return parcel_mpi_check(code, "MPI_Bcast of a rank's CPUs");
+  return world->sharers;
 }
 
-parcel_status parcel_world_check_threads(const parcel_world *world, int threads)
+bool *parcel__world_has_warned(const parcel_world *world)
 {
-  const int mine[2] = {threads - world->cpus, world->rank}; /* an MPI_2INT */
-  int worst[2] = {0, 0};
-  const int code = MPI_Allreduce(mine, worst, 1, MPI_2INT, MPI_MAXLOC, world->comm);
-  parcel_status status = parcel_mpi_check(code, "comparing threads with CPUs");
-  if (!status && worst[0] > 0)
-    status = warn_of_shortage(world, threads, worst[1]);
-  if (!status && world->is_single && threads > 1)
-    status = parcel_fail(
-        PARCEL_INVALID,
-        "%d threads need an MPI initialised with MPI_THREAD_FUNNELED; this one allows but one", threads);
-  return status;
+  return world->has_warned;
 }
 
 MPI_Comm parcel_world_comm(const parcel_world *world)

@@ -5,6 +5,8 @@
 
 #include <parcel/world.h>
 
+#include "cpus_impl.h"
+
 /** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
 bool parcel__world_is_single(const parcel_world *world);
 
@@ -14,13 +16,21 @@ double parcel__seconds(void);
 /** parcel__seconds() when the world was opened. */
 double parcel__world_opened(const parcel_world *world);
 
+/** What this rank's share of CPUs was taken from, and by how many ranks it is shared. */
+const parcel_cpus *parcel__world_mask(const parcel_world *world);
+int parcel__world_sharers(const parcel_world *world);
+
+/** Whether somebody has warned of how the program was launched: once is enough. */
+bool *parcel__world_has_warned(const parcel_world *world);
+
 /** Message tags on the world's communicator, one per purpose. */
 enum {
   PARCEL_TAG_CONTROL = 1,
   PARCEL_TAG_GATHER_HEADER,
   PARCEL_TAG_GATHER_DATA,
   PARCEL_TAG_EXCHANGE,
-  PARCEL_TAG_HALO
+  PARCEL_TAG_HALO,
+  PARCEL_TAG_CLOCK
 };
 
 #endif

@@ -8,10 +8,13 @@
 #include <parcel/column.h>
 #include <parcel/exchange.h>
 #include <parcel/executor.h>
+#include <parcel/findings.h>
 #include <parcel/gather.h>
 #include <parcel/grid.h>
 #include <parcel/halo.h>
+#include <parcel/launch.h>
 #include <parcel/layout.h>
+#include <parcel/place.h>
 #include <parcel/plan.h>
 #include <parcel/pool.h>
 #include <parcel/progress.h>
