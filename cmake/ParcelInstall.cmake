@@ -64,7 +64,11 @@ get_target_property(hdf5_file hdf5::hdf5 LOCATION)
 get_target_property(hdf5_hl_file hdf5::hdf5_hl LOCATION)
 get_target_property(xxhash_file PkgConfig::LIBXXHASH INTERFACE_LINK_LIBRARIES)
 parcel_link_flags(core_libs ${hwloc_file} ${CMAKE_THREAD_LIBS_INIT})
-parcel_link_flags(io_libs ${hdf5_hl_file} ${hdf5_file} ${xxhash_file})
+set(jansson_file)
+if(JANSSON_FOUND)
+  get_target_property(jansson_file PkgConfig::JANSSON INTERFACE_LINK_LIBRARIES)
+endif()
+parcel_link_flags(io_libs ${hdf5_hl_file} ${hdf5_file} ${xxhash_file} ${jansson_file})
 
 parcel_pkg_config(partition "Parcel's pure arithmetic: ranges, parts, blocks")
 parcel_pkg_config(core "Parcel: a range of work over every core of every node"

@@ -20,12 +20,14 @@
 #include <parcel/progress.h>
 #include <parcel/range.h>
 #include <parcel/reader.h>
+#include <parcel/report.h>
 #include <parcel/results.h>
 #include <parcel/schedule.h>
 #include <parcel/shared.h>
 #include <parcel/signals.h>
 #include <parcel/sink.h>
 #include <parcel/sweep.h>
+#include <parcel/trace.h>
 #include <parcel/workers.h>
 #include <parcel/world.h>
 
