@@ -53,9 +53,24 @@ static void print_report(const parsquares_arguments *arguments, const parcel_wor
   for (int c = 0; c < arguments->powers.count; ++c)
     printf("sum of %s: %s, as the closed form says\n", arguments->powers.columns[c].name,
            powers_sum_format(sums[c], text));
+}
+
+/* What there is to say of where the time went, however the run ended; but after a mistake in its use nothing
+ * is changed. Returns how all of it ended. */
+static parcel_status report_time(const parcel_world *world, const parsquares_arguments *arguments,
+                                 const parcel_sweep *sweep, const parcel_trace *trace, parcel_status status)
+{
+  parcel_report report = {
+      .sweep = sweep, .trace = trace, .file = arguments->output, .resume = "--resume", .outcome = status};
+  if (parcel_status_exit_code(status) == 2)
+    return status;
+  if (arguments->report)
+    report.outcome = parcel_report_write(world, &report, arguments->report);
+  if (arguments->trace)
+    report.outcome = parcel_report_write_trace(world, &report, arguments->trace);
   if (arguments->is_verbose)
-    printf("%" PRId64 " blocks; %.3g positions/s; busiest thread %.3f s\n", report->blocks,
-           (double)report->positions / report->elapsed_seconds, report->busiest_seconds);
+    parcel_report_print(&report, stdout);
+  return report.outcome;
 }
 
 static parcel_status run(const parcel_world *world, parsquares_arguments *arguments)
@@ -73,13 +88,19 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                               .threads = arguments->threads,
                               .block = arguments->block};
   const parcel_results_options file = {.replaces = arguments->replaces, .io = arguments->io};
+  parcel_trace *trace = NULL;
+  parcel_status status = PARCEL_OK;
+  if (arguments->is_verbose || arguments->report || arguments->trace)
+    status = parcel_world_agree(world, parcel_trace_create(NULL, &trace));
   const parcel_sweep_options how = {.show = parcel_meter_show,
                                     .show_ctx = &meter,
                                     .signals = parcel_signals_catch(),
                                     .deadline_seconds = arguments->deadline_seconds,
                                     .halt_file = arguments->halt_file,
-                                    .stall_seconds = arguments->stall_seconds};
-  parcel_status status = parcel_results_create(world, &sweep, arguments->output, &file, &results);
+                                    .stall_seconds = arguments->stall_seconds,
+                                    .trace = trace};
+  if (!status)
+    status = parcel_results_create(world, &sweep, arguments->output, &file, &results);
   if (!status)
     status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, &report);
   if (!status && !(status = add_up_ranks(world, &arguments->powers, sums)))
@@ -87,6 +108,8 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
   status = parcel_results_close(&results, status);
   if (!status && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(arguments, world, &report, sums);
+  status = report_time(world, arguments, &sweep, trace, status);
+  parcel_trace_free(&trace);
   return status;
 }
 

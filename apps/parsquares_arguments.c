@@ -5,7 +5,16 @@
 
 #include "command_line.h"
 
-enum { KEY_FORCE = COMMAND_LINE_KEY, KEY_PROGRESS, KEY_DEADLINE, KEY_HALT_FILE, KEY_STALL_TIMEOUT, KEY_IO };
+enum {
+  KEY_FORCE = COMMAND_LINE_KEY,
+  KEY_PROGRESS,
+  KEY_DEADLINE,
+  KEY_HALT_FILE,
+  KEY_STALL_TIMEOUT,
+  KEY_IO,
+  KEY_REPORT,
+  KEY_TRACE
+};
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force", 0},
@@ -20,6 +29,8 @@ static const struct argp_option options[] = {
     {"stall-timeout", KEY_STALL_TIMEOUT, "SECONDS", 0,
      "end, resumable, when a rank makes no progress for so long, and say what each was doing", 0},
     {"progress", KEY_PROGRESS, "KIND", 0, "auto (default), bar, log or none; to stderr", 0},
+    {"report", KEY_REPORT, "FILE", 0, "write where the time went to FILE.html or FILE.json", 0},
+    {"trace", KEY_TRACE, "FILE", 0, "write what every thread did to FILE, for ui.perfetto.dev", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {"verbose", 'v', NULL, 0, "print more about the run", 0},
     {"help", '?', NULL, 0, "give this help", 1},
@@ -34,6 +45,22 @@ static parcel_status parse_threads(const char *text, int *out)
   if (!status)
     *out = (int)threads;
   return status;
+}
+
+static parcel_status parse_report(const char *path, const char **out)
+{
+  const parcel_status status = parcel_report_check(path);
+  if (status)
+    return parcel_fail(status, "--report: %s", parcel_last_error());
+  *out = path;
+  return PARCEL_OK;
+}
+
+static parcel_status parse_trace(const char *path, const char **out)
+{
+  if (!parcel_report_has_json())
+    return parcel_fail(PARCEL_INVALID, "--trace: Parcel was built without jansson");
+  return command_line_file("--trace", path, out);
 }
 
 /* A word is the RANGE. */
@@ -64,6 +91,8 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_HALT_FILE: return command_line_file("--halt-file", value, &into->halt_file);
   case KEY_STALL_TIMEOUT: return command_line_seconds("--stall-timeout", value, &into->stall_seconds);
   case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
+  case KEY_REPORT: return parse_report(value, &into->report);
+  case KEY_TRACE: return parse_trace(value, &into->trace);
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }

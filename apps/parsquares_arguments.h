@@ -24,6 +24,7 @@ typedef struct parsquares_arguments {
   double stall_seconds;    /* 0: never */
   const char *halt_file;   /* NULL: none */
   parcel_progress_kind progress;
+  const char *report, *trace; /* files; NULL: none */
   bool is_quiet, is_verbose;
 } parsquares_arguments;
 

@@ -127,6 +127,8 @@ static parcel_status acquire(parcel_run *run)
     status = make_workers(run);
   if (!status && !run->options->pool)
     status = parcel_pool_create(&pool, &run->pool);
+  if (!status)
+    status = parcel__trace_begin(run->options->trace, run->world, run->threads);
   return status ? status : parcel__control_open(run->world, &run->control);
 }
 
@@ -224,14 +226,26 @@ static parcel_status report_run(const parcel_run *run, double elapsed, parcel_sw
   return PARCEL_OK;
 }
 
+/* A run without its profile is a run. */
+static void gather_trace(const parcel_run *run, double elapsed)
+{
+  char text[PARCEL_ERROR_SIZE];
+  snprintf(text, sizeof text, "%s", parcel_last_error());
+  if (parcel__trace_gather(run->options->trace, run->world, run->grid, elapsed))
+    parcel_world_warn(run->world, "there is no profile of this run: %s", parcel_last_error());
+  parcel_fail(PARCEL_OK, "%s", text);
+}
+
 static parcel_status run_agreed(parcel_run *run, parcel_sweep_report *report)
 {
   run->started = parcel__seconds();
+  parcel__trace_start(run->options->trace, run->started);
   parcel_status status = parcel__sweep_watch(run);
   const double elapsed = parcel__seconds() - run->started;
   status = agree_on_outcome(run, status);
   if (run->sink.end)
     status = run->sink.end(run->sink.ctx, status);
+  gather_trace(run, elapsed);
   return status || !report ? status : report_run(run, elapsed, report);
 }
 

@@ -152,6 +152,20 @@ static void add_to(_Atomic parcel_index *counter, parcel_index more)
                         memory_order_relaxed);
 }
 
+static void trace(const parcel_run *run, const parcel_worker *own, const parcel_block *block, double begun,
+                  double computed, double written)
+{
+  const parcel_span positions = block->positions;
+  const bool is_empty = positions.begin == positions.end;
+  const parcel_trace_event event = {.block = block,
+                                    .first = is_empty ? 0 : parcel__sweep_index(run, positions.begin),
+                                    .last = is_empty ? 0 : parcel__sweep_index(run, positions.end - 1),
+                                    .begun = begun,
+                                    .computed = computed,
+                                    .written = written};
+  parcel__trace_block(run->options->trace, (int)(own - run->workers), &event);
+}
+
 static void account(parcel_worker *own, const parcel_block *block, double begun, double computed,
                     double written)
 {
@@ -183,8 +197,10 @@ static parcel_status do_block(parcel_run *run, parcel_worker *own, parcel_index 
   enter(own, PARCEL_PHASE_IDLE, written);
   if (status)
     atomic_store(&run->has_failed, true);
-  else
+  else {
     account(own, &block, begun, computed, written);
+    trace(run, own, &block, begun, computed, written);
+  }
   return status;
 }
 

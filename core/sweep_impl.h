@@ -11,6 +11,7 @@
 
 #include "control_impl.h"
 #include "todo_impl.h"
+#include "trace_impl.h"
 #include "world_impl.h"
 
 enum { PARCEL_CACHE_LINE = 64 };

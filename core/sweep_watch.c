@@ -273,6 +273,7 @@ parcel_status parcel__sweep_watch(parcel_run *run)
     if (run->sink.poll && !poll_status && (poll_status = run->sink.poll(run->sink.ctx)))
       snprintf(poll_error, sizeof poll_error, "%s", parcel_last_error());
     show_progress(&watch, false);
+    parcel__trace_progress(run->options->trace, parcel__seconds(), tally_of(run).positions);
     if (is_over)
       pause_idly(run);
     else

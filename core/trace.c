@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "trace_impl.h"
@@ -117,8 +118,10 @@ parcel_status parcel__trace_begin(parcel_trace *trace, const parcel_world *world
 
 void parcel__trace_start(parcel_trace *trace, double now)
 {
-  if (trace)
-    trace->started = now;
+  if (!trace)
+    return;
+  trace->started = now;
+  trace->start_time = (int64_t)time(NULL);
 }
 
 /* ---- a block ---- */
@@ -167,10 +170,10 @@ static void add_item(parcel_trace_lane *lane, const parcel_trace_item *item)
 /* 2^-30 s and its quarters, by the bits of the number: the exponent and the first two of the fraction. */
 static int bin_of(double seconds)
 {
-  enum { FRACTION_BITS = 52, BIAS = 1023, LEAST_EXPONENT = -30 };
+  enum { FRACTION_BITS = 52, FIRST_EXPONENT = 1023 - 30 }; /* 1023 stands for 2^0 */
   uint64_t bits = 0;
   memcpy(&bits, &seconds, sizeof bits);
-  const int64_t bin = (int64_t)(bits >> (FRACTION_BITS - 2)) - 4 * (BIAS + LEAST_EXPONENT);
+  const int64_t bin = (int64_t)(bits >> (FRACTION_BITS - 2)) - (int64_t)4 * FIRST_EXPONENT;
   return seconds > 0 ? (int)clamp(bin, 0, PARCEL_TRACE_BINS - 1) : 0;
 }
 
@@ -213,7 +216,9 @@ void parcel__trace_block(parcel_trace *trace, int worker, const parcel_trace_eve
                                   .compute_seconds = event->computed - event->begun,
                                   .write_seconds = event->written - event->computed};
   const parcel_trace_block slow = {.number = block->number,
-                                   .positions = block->positions,
+                                   .positions = block->positions.end - block->positions.begin,
+                                   .first = event->first,
+                                   .last = event->last,
                                    .rank = lane->sum.rank,
                                    .thread = worker,
                                    .begin = item.begin,

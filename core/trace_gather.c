@@ -18,7 +18,7 @@ typedef struct rows {
 } rows;
 
 /* Rank 0: how many rows come from each rank, and where they go. */
-static parcel_status place_rows(rows *rows, const parcel_world *world, int counts[], int places[])
+static parcel_status place_rows(rows *rows, const parcel_world *world, const int counts[], int places[])
 {
   int64_t total = 0;
   for (int r = 0; r < parcel_world_size(world); ++r) {
@@ -97,7 +97,7 @@ static parcel_status add_up(const parcel_world *world, const parcel_profile *par
 {
   const parcel_index counts[3] = {part->positions, part->blocks, part->failures};
   parcel_index sums[3] = {0, 0, 0};
-  const MPI_Comm comm = parcel_world_comm(world);
+  MPI_Comm comm = parcel_world_comm(world);
   parcel_status status = PARCEL_OK;
   if ((status = parcel_mpi_check(MPI_Reduce(counts, sums, 3, MPI_INT64_T, MPI_SUM, 0, comm),
                                  "MPI_Reduce of a profile's counts")) ||
@@ -171,7 +171,7 @@ parcel_status parcel__trace_gather(parcel_trace *trace, const parcel_world *worl
     return PARCEL_OK;
   parcel_profile *whole = &trace->profile;
   parcel_status status = parcel_world_agree(world, parcel__trace_collect(trace, elapsed_seconds, &part));
-  *whole = (parcel_profile){.grid = grid};
+  *whole = (parcel_profile){.grid = grid, .start_time = trace->start_time};
   if (!status && !(status = add_up(world, &part, whole)) && !(status = add_up_moments(world, &part, whole)))
     status = gather_arrays(world, &part, whole);
   parcel__profile_release(&part);

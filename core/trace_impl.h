@@ -8,6 +8,7 @@
 /** A block that is done. Times as the sweep's clock tells them. */
 typedef struct parcel_trace_event {
   const parcel_block *block;
+  parcel_index first, last; /* of its indices, if it has any */
   double begun, computed, written;
 } parcel_trace_event;
 
@@ -18,6 +19,7 @@ typedef struct parcel_trace_lane parcel_trace_lane;
 struct parcel_trace {
   parcel_index item_limit;  /* over all workers of all ranks */
   double started;           /* by the sweep's clock */
+  int64_t start_time;       /* in seconds since 1970 (UTC) */
   parcel_trace_lane *lanes; /* [threads] */
   int threads;
   parcel_trace_sample *samples; /* [sample_room] */

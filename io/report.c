@@ -24,7 +24,7 @@ parcel_status parcel_report_check(const char *path)
 {
   if (!has_ending(path, ".json") && !has_ending(path, ".html"))
     return parcel_fail(PARCEL_INVALID, "'%s': the name of a report ends with .json or .html", path);
-  if (!parcel__report_has_json())
+  if (!parcel_report_has_json())
     return parcel_fail(PARCEL_INVALID, "'%s': no report, because Parcel was built without jansson", path);
   return PARCEL_OK;
 }

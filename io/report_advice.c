@@ -6,8 +6,8 @@
 
 #include "report_impl.h"
 
-/* A factor below this is worth a sentence. */
-static const double good = 0.9;
+/* A share of the time. */
+static const double worth_saying = 0.05;
 /* Runs shorter than this are all start and end. */
 static const double shortest_seconds = 0.05;
 
@@ -50,19 +50,21 @@ static void advise_on_threads(const parcel_profile *profile, parcel_advice *advi
 }
 
 /* One block that holds everybody up is no matter of balance. */
-static bool is_one_block(const parcel_profile *profile, parcel_advice *advice)
+static bool is_one_block(const parcel_profile *profile)
+{
+  const double slowest = profile->slowest_count > 0 ? profile->slowest[0].compute_seconds : 0;
+  return profile->worker_count > 1 && slowest > 0.5 * profile->elapsed_seconds &&
+         slowest > 2 * profile->block_seconds.mean;
+}
+
+static void advise_on_block(const parcel_profile *profile, parcel_advice *advice)
 {
   const parcel_trace_block *slowest = profile->slowest;
-  if (profile->slowest_count == 0 || profile->worker_count < 2 ||
-      slowest->compute_seconds < 0.5 * profile->elapsed_seconds ||
-      slowest->compute_seconds < 2 * profile->block_seconds.mean)
-    return false;
   say(advice,
       "block %" PRId64 " alone took %.0f %% of the run, on rank %d: use smaller blocks (--block=%" PRId64
       " or less)",
       slowest->number, 100 * slowest->compute_seconds / profile->elapsed_seconds, slowest->rank,
-      (slowest->positions.end - slowest->positions.begin + 7) / 8);
-  return true;
+      (slowest->positions + 7) / 8);
 }
 
 static void advise_on_waiting(const parcel_profile *profile, parcel_advice *advice)
@@ -72,7 +74,7 @@ static void advise_on_waiting(const parcel_profile *profile, parcel_advice *advi
   if (profile->elapsed_seconds < shortest_seconds)
     say(advice, "the run took %.3f s, most of it to start and end: a longer one would say more",
         profile->elapsed_seconds);
-  else if (handout > 1 - good)
+  else if (handout > worth_saying)
     say(advice, "%.0f %% of the workers' time went into taking blocks: use larger ones (--block)",
         100 * handout);
   else
@@ -81,27 +83,61 @@ static void advise_on_waiting(const parcel_profile *profile, parcel_advice *advi
         100 * profile->idle_seconds / all);
 }
 
+/* ---- which of them first ---- */
+
+typedef enum lever { ONE_BLOCK, RANKS, THREADS, WRITING, WAITING, LEVERS } lever;
+
+/* What each costs, as a share of the elapsed time. But for the one block, which comes before all others,
+ * these and the parallel efficiency add up to 1. */
+static void weigh(const parcel_profile *profile, double costs[LEVERS])
+{
+  const parcel_efficiency e = parcel_profile_efficiency(profile);
+  const double useful = e.communication;                /* of the busiest worker */
+  const double rank_useful = e.thread_balance * useful; /* the average of the busiest rank */
+  costs[ONE_BLOCK] = is_one_block(profile) ? 1 : 0;
+  costs[RANKS] = costs[ONE_BLOCK] > 0 ? 0 : rank_useful - e.parallel;
+  costs[THREADS] = costs[ONE_BLOCK] > 0 ? 0 : useful - rank_useful;
+  costs[WRITING] = e.waiting - useful;
+  costs[WAITING] = 1 - e.waiting;
+}
+
+static void advise(const parcel_profile *profile, const char *schedule, lever lever, double cost,
+                   parcel_advice *advice)
+{
+  switch (lever) {
+  case ONE_BLOCK: advise_on_block(profile, advice); break;
+  case RANKS: advise_on_ranks(profile, schedule, advice); break;
+  case THREADS: advise_on_threads(profile, advice); break;
+  case WRITING:
+    say(advice, "writing took %.0f %% of the run: the file system, not the kernel, sets the pace",
+        100 * cost);
+    break;
+  case WAITING: advise_on_waiting(profile, advice); break;
+  case LEVERS: break;
+  }
+}
+
 parcel_advice parcel__report_advise(const parcel_profile *profile, const char *schedule)
 {
-  const parcel_efficiency efficiency = parcel_profile_efficiency(profile);
+  double costs[LEVERS] = {0};
   parcel_advice advice = {.count = 0};
   if (profile->blocks == 0) {
     say(&advice, "no block was computed");
     return advice;
   }
-  if (!is_one_block(profile, &advice)) {
-    if (efficiency.rank_balance < good)
-      advise_on_ranks(profile, schedule, &advice);
-    if (efficiency.thread_balance < good)
-      advise_on_threads(profile, &advice);
+  weigh(profile, costs);
+  for (;;) {
+    lever dearest = ONE_BLOCK;
+    for (lever l = ONE_BLOCK; l < LEVERS; ++l)
+      if (costs[l] > costs[dearest])
+        dearest = l;
+    if (costs[dearest] < worth_saying)
+      break;
+    advise(profile, schedule, dearest, costs[dearest], &advice);
+    costs[dearest] = 0;
   }
-  if (efficiency.writing < good)
-    say(&advice,
-        "writing took %.0f %% of the busiest thread's time: the file system, not the kernel, sets the pace",
-        100 * (1 - efficiency.writing));
-  if (efficiency.waiting < good)
-    advise_on_waiting(profile, &advice);
   if (advice.count == 0)
-    say(&advice, "nothing to mend: %.0f %% of the workers' time was useful", 100 * efficiency.parallel);
+    say(&advice, "nothing to mend: %.0f %% of the workers' time was useful",
+        100 * parcel_profile_efficiency(profile).parallel);
   return advice;
 }

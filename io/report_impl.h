@@ -40,7 +40,4 @@ PARCEL_MUST_CHECK parcel_status parcel__report_put_json(const parcel_report_fact
 /** Writes the trace, as one JSON object.  Errors: as parcel__report_put_json. */
 PARCEL_MUST_CHECK parcel_status parcel__report_put_trace(const parcel_report_facts *facts, FILE *file);
 
-/** Whether there is jansson. */
-bool parcel__report_has_json(void);
-
 #endif

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* More digits than a microsecond in a month needs. */
 #define DUMP_FLAGS (JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12) | JSON_COMPACT)
@@ -224,15 +225,13 @@ static json_t *histogram_json(const parcel_profile *profile)
 
 static json_t *slowest_json(const parcel_report_facts *facts)
 {
-  const parcel_range range = facts->report->sweep->range;
   json_t *array = json_array();
   for (parcel_index s = 0; s < facts->profile->slowest_count; ++s) {
     const parcel_trace_block *block = &facts->profile->slowest[s];
-    const bool is_empty = block->positions.begin == block->positions.end;
     json_t *object = json_object();
     set(&object, "block", whole(block->number));
-    set(&object, "first", is_empty ? json_null() : whole(parcel_range_at(range, block->positions.begin)));
-    set(&object, "last", is_empty ? json_null() : whole(parcel_range_at(range, block->positions.end - 1)));
+    set(&object, "first", block->positions ? whole(block->first) : json_null());
+    set(&object, "last", block->positions ? whole(block->last) : json_null());
     set(&object, "rank", whole(block->rank));
     set(&object, "thread", whole(block->thread));
     set(&object, "begin", json_real(block->begin));
@@ -270,11 +269,25 @@ static json_t *failures_json(const parcel_profile *profile)
 
 /* ---- all of it ---- */
 
-static json_t *provenance_json(const parcel_provenance *provenance)
+static json_t *time_json(time_t moment)
 {
+  char words[PARCEL_TIME_SIZE];
+  struct tm utc;
+  gmtime_r(&moment, &utc);
+  strftime(words, sizeof words, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text(words);
+}
+
+/* The provenance was collected when the sweep was over. */
+static json_t *provenance_json(const parcel_report_facts *facts)
+{
+  const parcel_provenance *provenance = facts->provenance;
   json_t *object = json_object();
   for (int i = 0; i < provenance->count; ++i)
     set(&object, provenance->items[i].name, text(provenance->items[i].text));
+  set(&object, "schedule", text(facts->schedule));
+  set(&object, "start_time", time_json((time_t)facts->profile->start_time));
+  set(&object, "end_time", time_json(time(NULL)));
   return object;
 }
 
@@ -300,7 +313,7 @@ parcel_status parcel__report_put_json(const parcel_report_facts *facts, parcel_r
   set(&object, "blocks", blocks_json(facts));
   set(&object, "failures", failures_json(profile));
   set(&object, "commands", commands_json(facts));
-  set(&object, "provenance", provenance_json(facts->provenance));
+  set(&object, "provenance", provenance_json(facts));
   set(&object, "ranks", ranks_json(profile));
   set(&object, "workers", workers_json(profile));
   if (!object)
@@ -310,14 +323,14 @@ parcel_status parcel__report_put_json(const parcel_report_facts *facts, parcel_r
   return code == 0 ? PARCEL_OK : parcel_fail(PARCEL_IO, "%m");
 }
 
-bool parcel__report_has_json(void)
+bool parcel_report_has_json(void)
 {
   return true;
 }
 
 /* ---- the trace ---- */
 
-/* One event of the Trace Event Format; value goes to it. False if there is no memory, or no room on the disk. */
+/* One event of the Trace Event Format, which it frees. False if there is no memory or no room on the disk. */
 static bool put_event(FILE *file, json_t *event)
 {
   const bool is_put = event && fputs(",\n", file) >= 0 && json_dumpf(event, file, DUMP_FLAGS) == 0;
@@ -398,7 +411,7 @@ parcel_status parcel__report_put_trace(const parcel_report_facts *facts, FILE *f
 
 #else
 
-bool parcel__report_has_json(void)
+bool parcel_report_has_json(void)
 {
   return false;
 }

@@ -26,7 +26,7 @@ static void print_ranks(const parcel_profile *profile, FILE *out)
 static void print_blocks(const parcel_profile *profile, FILE *out)
 {
   const parcel_trace_moments *blocks = &profile->block_seconds;
-  fprintf(out, "blocks: %" PRId64 ", %.3g s on average, %.3g to %.3g s", blocks->count, blocks->mean,
+  fprintf(out, "%" PRId64 " blocks: %.3g s on average, %.3g to %.3g s", blocks->count, blocks->mean,
           blocks->least, blocks->most);
   if (profile->slowest_count > 0)
     fprintf(out, "; the slowest is block %" PRId64 " on rank %d", profile->slowest[0].number,

@@ -88,7 +88,7 @@ class HelpAndReports(ProgramTest):
         usual = self.run_well("-o", "a.h5", ranks=3).stdout.splitlines()
         verbose = self.run_well("-o", "b.h5", "-v", ranks=3).stdout.splitlines()
         self.assertGreater(len(verbose), len(usual))
-        self.assertRegex(verbose[-1], r"\d+ blocks; .* positions/s")
+        self.assertRegex(verbose[-2], r"ranks: .* positions/s each")
 
 
 class Words(ProgramTest):
@@ -121,7 +121,7 @@ class Words(ProgramTest):
     def test_numbers_may_have_underscores(self):
         outcome = self.run_well("-v", "-b", "1_0_0", "-t", "0_1", "1..1_000_0")
         self.assertEqual(outcome.threads, 1)
-        self.assertIn("\n100 blocks;", outcome.stdout)
+        self.assertIn("\n100 blocks: ", outcome.stdout)
         self.assertEqual(self.count_of("squares.h5"), 10000)
 
 

@@ -9,6 +9,7 @@
 #include <parcel/range.h>
 #include <parcel/signals.h>
 #include <parcel/sink.h>
+#include <parcel/trace.h>
 #include <parcel/world.h>
 
 #ifdef __cplusplus
@@ -80,6 +81,7 @@ typedef struct parcel_sweep_options {
 
   /** On record; one more ends the sweep as failed. 0: no limit. */
   parcel_index max_failures;
+  parcel_trace *trace; /* notes what every worker does: one on every rank, or on none. NULL: none */
 } parcel_sweep_options;
 
 #define PARCEL_SWEEP_OPTIONS_INIT PARCEL_DEFAULTS

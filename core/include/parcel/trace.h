@@ -45,8 +45,8 @@ enum {
   PARCEL_TRACE_FAILURES = 256  /* failures kept in all; each rank may keep 1 */
 };
 
-/** Consecutive blocks of one worker: one, or several that were merged. Times in seconds, since the rank began;
- *  end - begin - compute_seconds - write_seconds is handout. */
+/** Consecutive blocks of one worker: one, or several that were merged. Times in seconds, since the rank
+ *  began; end - begin - compute_seconds - write_seconds is handout. */
 typedef struct parcel_trace_item {
   parcel_index block;  /* number of the first in the grid */
   parcel_index blocks; /* how many; not always neighbours in the grid */
@@ -80,8 +80,9 @@ typedef struct parcel_trace_rank {
 
 /** One block that took long. */
 typedef struct parcel_trace_block {
-  parcel_index number; /* in the grid */
-  parcel_span positions;
+  parcel_index number;      /* in the grid */
+  parcel_index positions;   /* how many */
+  parcel_index first, last; /* indices, if there are positions */
   int rank, thread;
   double begin; /* in seconds since the rank began */
   double compute_seconds;
@@ -97,6 +98,7 @@ typedef struct parcel_trace_moments {
 /** A whole sweep, over all ranks. Valid as long as the trace; arrays are its own. */
 typedef struct parcel_profile {
   parcel_block_grid grid;
+  int64_t start_time;     /* of rank 0, in seconds since 1970 (UTC) */
   double elapsed_seconds; /* of the longest rank */
   parcel_index positions, blocks, failures;
   double compute_seconds, write_seconds, handout_seconds, idle_seconds; /* summed over all workers */

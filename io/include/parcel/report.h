@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-/** What a report is about. Owns nothing. The same on every rank, but for the trace, which is the rank's own. */
+/** What a report is about. Owns nothing. The same on every rank, but for the trace, the rank's own. */
 typedef struct parcel_report {
   const parcel_sweep *sweep;
   const parcel_trace *trace; /* that the sweep ran with */
@@ -30,6 +30,9 @@ typedef struct parcel_report {
   const char *schedule;      /* by which blocks were divided; NULL: "static" */
   parcel_status outcome;     /* of the whole run; its text is parcel_last_error() */
 } parcel_report;
+
+/** Whether the library was built with jansson, and so writes reports. */
+PARCEL_API bool parcel_report_has_json(void);
 
 /** Refuses a name that no report can have, before anything is computed.  Any thread.
  *
