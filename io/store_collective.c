@@ -129,11 +129,11 @@ static void write_rows(collective *store, hid_t dataset, parcel_index begin, par
 
 /* ---- rounds ---- */
 
+/* At least one: an empty block has an entry, too. */
 static parcel_index writes_of(const collective *store, const request *request)
 {
   const parcel_span positions = request->block->positions;
-  const parcel_index count = positions.end - positions.begin;
-  return count / store->round_positions + (count % store->round_positions != 0);
+  return 1 + (positions.end - positions.begin - 1) / store->round_positions;
 }
 
 /* The piece of the announced blocks that comes n-th; false beyond the last. */
