@@ -21,31 +21,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "thread_impl.h"
 
 typedef struct parcel_bell {
   _Atomic uint32_t rings; /* futex */
   _Atomic uint32_t sleepers;
 } parcel_bell;
-
-/** Seconds of a clock that never goes back: what deadlines are given in. INFINITY: none. */
-static inline double parcel__seconds(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/** Tells the processor that a loop does nothing but look. */
-static inline void parcel__relax(void)
-{
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
 
 static inline uint32_t parcel__bell_rings(parcel_bell *bell)
 {
@@ -63,7 +46,8 @@ static inline void parcel__bell_ring(parcel_bell *bell)
 /** Returns once the bell has rung since `seen` was read, or a signal came, or the deadline is past: then
  *  false.
  *
- *  spins  looks at the bell before sleeping; 0 where CPUs are scarce */
+ *  deadline  in seconds of parcel__now; INFINITY: none
+ *  spins     looks at the bell before sleeping; 0 where CPUs are scarce */
 static inline bool parcel__bell_wait(parcel_bell *bell, uint32_t seen, int spins, double deadline)
 {
   const double furthest = 1e12;
@@ -72,7 +56,7 @@ static inline bool parcel__bell_wait(parcel_bell *bell, uint32_t seen, int spins
   for (int spin = 0; spin < spins; ++spin) {
     if (atomic_load_explicit(&bell->rings, memory_order_acquire) != seen)
       return true;
-    parcel__relax();
+    parcel__spin_pause();
   }
   atomic_fetch_add(&bell->sleepers, 1);
   const long error =

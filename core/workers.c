@@ -1,7 +1,7 @@
 /* The parent's side of a call: write it into the worker's slot, ring, wait for the answer or the death.
  * Whoever calls supervises: there is no thread here, so N workers are kept busy by N threads of the
  * caller's. */
-#include <parcel/workers.h>
+#include "workers_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,28 +10,14 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include <parcel/shared.h>
+
 #include "cpus_impl.h"
-#include "forkserver_impl.h"
 
 enum { SPINS = 1000, MOST_STARTS = 10 };
 
 static const double look_at_server_seconds = 0.5; /* whether it lives, while waiting for its news */
 static const double leave_seconds = 1;            /* for a worker to end by itself */
-
-/* The parent's view of a worker. Only the thread whose call it serves touches more than `is_busy`. */
-typedef struct seat {
-  parcel_slot *slot;
-  atomic_bool is_busy;
-  bool is_ready;      /* the present process has run its initializer */
-  parcel_index calls; /* that the present process has done */
-} seat;
-
-struct parcel_workers {
-  parcel_workers_options options;
-  int processes;
-  parcel_slot *slots; /* [processes] */
-  seat *seats;        /* [processes] */
-};
 
 /* ---- waiting ---- */
 
@@ -66,7 +52,7 @@ static parcel_status await(parcel_slot *slot, bool (*has_come)(parcel_slot *, ui
     const uint32_t seen = parcel__bell_rings(&slot->news);
     if (has_come(slot, call))
       return PARCEL_OK;
-    const double now = parcel__seconds();
+    const double now = parcel__now();
     if (now >= deadline)
       return PARCEL_TIMEOUT;
     const double look = now + look_at_server_seconds;
@@ -80,19 +66,19 @@ static parcel_status await(parcel_slot *slot, bool (*has_come)(parcel_slot *, ui
 
 static double deadline_in(double seconds)
 {
-  return seconds > 0 ? parcel__seconds() + seconds : INFINITY;
+  return seconds > 0 ? parcel__now() + seconds : INFINITY;
 }
 
 /* ---- a call ---- */
 
-static void request_start(seat *own)
+static void request_start(parcel_seat *own)
 {
   own->is_ready = false;
   own->calls = 0;
   parcel__slot_request(own->slot, PARCEL_SLOT_ASKS_START);
 }
 
-static parcel_status ensure_alive(seat *own)
+static parcel_status ensure_alive(parcel_seat *own)
 {
   parcel_slot *slot = own->slot;
   const uint32_t state = atomic_load(&slot->state);
@@ -139,7 +125,7 @@ static parcel_status take_answer(const parcel_slot *slot)
 /* Waits for a call that was posted.
  *
  * was_begun  false if the worker died before: then nothing of the call has happened */
-static parcel_status finish(seat *own, uint32_t call, double timeout_seconds, bool *was_begun)
+static parcel_status finish(parcel_seat *own, uint32_t call, double timeout_seconds, bool *was_begun)
 {
   parcel_slot *slot = own->slot;
   parcel_status status = await(slot, has_answered, call, deadline_in(timeout_seconds));
@@ -165,7 +151,7 @@ static parcel_status finish(seat *own, uint32_t call, double timeout_seconds, bo
 }
 
 /* Has a live worker with its initializer done. */
-static parcel_status make_ready(const parcel_workers *workers, seat *own)
+static parcel_status make_ready(const parcel_workers *workers, parcel_seat *own)
 {
   const parcel_workers_options *options = &workers->options;
   bool was_begun = false;
@@ -197,7 +183,7 @@ static parcel_status retire(parcel_slot *slot)
   return await_end(slot, deadline_in(leave_seconds));
 }
 
-static parcel_status call_worker(const parcel_workers *workers, seat *own, parcel_worker_body body,
+static parcel_status call_worker(const parcel_workers *workers, parcel_seat *own, parcel_worker_body body,
                                  void *argument, double timeout_seconds)
 {
   const parcel_index most = workers->options.tasks_per_worker;
@@ -219,7 +205,7 @@ parcel_status parcel_workers_call(parcel_workers *workers, int worker, parcel_wo
   if (worker < 0 || worker >= workers->processes || !body)
     return parcel_fail(PARCEL_INVALID, "a call for worker %d of %d%s", worker, workers->processes,
                        body ? "" : " without a body");
-  seat *own = &workers->seats[worker];
+  parcel_seat *own = &workers->seats[worker];
   if (atomic_exchange(&own->is_busy, true))
     return parcel_fail(PARCEL_INVALID, "worker %d is busy with another call; one at a time", worker);
   const parcel_status status = call_worker(workers, own, body, argument, timeout_seconds);
@@ -254,7 +240,7 @@ static parcel_status init_workers(parcel_workers *workers)
     slot->spins = workers->processes <= cpus ? SPINS : 0;
     slot->has_core_dumps = workers->options.has_core_dumps;
     slot->memory_bytes = workers->options.memory_bytes;
-    workers->seats[w] = (seat){.slot = slot};
+    workers->seats[w] = (parcel_seat){.slot = slot};
     request_start(&workers->seats[w]);
   }
   return PARCEL_OK;
@@ -326,6 +312,8 @@ void parcel_workers_destroy(parcel_workers **workers)
     return;
   if (ending->slots && ending->seats)
     end_processes(ending);
+  parcel_pool_destroy(&ending->pool);
+  parcel_shared_free(ending->spans);
   if (ending->slots)
     parcel__slots_give(ending->slots, ending->processes);
   free(ending->seats);

@@ -10,7 +10,7 @@
 static atomic_int *forks_until_failure; /* shared; 0: none fails */
 
 pid_t __real_fork(void);
-pid_t __wrap_fork(void);
+__attribute__((visibility("default"))) pid_t __wrap_fork(void); /* a sanitizer's library wants it too */
 pid_t __wrap_fork(void)
 {
   if (forks_until_failure && *forks_until_failure > 0 && atomic_fetch_sub(forks_until_failure, 1) == 1) {

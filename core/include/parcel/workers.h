@@ -16,7 +16,7 @@
  *        double *roots = NULL;
  *        status = parcel_workers_create(NULL, &workers);
  *        status = parcel_shared_alloc(count * sizeof *roots, (void **)&roots);
- *        status = parcel_workers_call(workers, 0, fill_roots, roots, 0);
+ *        status = parcel_workers_for(workers, count, 0, fill_roots, roots, 0);
  *        ...
  *        parcel_workers_destroy(&workers);
  *        parcel_workers_release();
@@ -62,11 +62,11 @@ typedef struct parcel_workers parcel_workers;
 typedef parcel_status (*parcel_worker_body)(void *argument, int worker);
 
 typedef struct parcel_workers_options {
-  int processes;                    /* 0: as many as the process has CPUs */
-  parcel_index tasks_per_worker;    /* a worker is replaced after so many calls; 0: never */
-  parcel_index memory_bytes;        /* of its own that a worker may have (RLIMIT_DATA); 0: as this process */
-  parcel_worker_body initializer;   /* called first in every worker, replacements included; NULL: none */
-  void *initializer_argument;       /* */
+  int processes;                  /* 0: as many as the process has CPUs */
+  parcel_index tasks_per_worker;  /* a worker is replaced after so many calls; 0: never */
+  parcel_index memory_bytes;      /* of its own that a worker may have (RLIMIT_DATA); 0: as this process */
+  parcel_worker_body initializer; /* called first in every worker, replacements included; NULL: none */
+  void *initializer_argument;
   double initializer_limit_seconds; /* a longer one is killed; 0: none */
   bool has_core_dumps;              /* a crash leaves a core, where the system's settings let it */
 } parcel_workers_options;
@@ -102,6 +102,28 @@ PARCEL_API int parcel_workers_processes(const parcel_workers *workers);
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_call(parcel_workers *workers, int worker,
                                                                parcel_worker_body body, void *argument,
                                                                double timeout_seconds);
+
+/** Runs body over [0, count) in the worker processes: parcel_pool_for with processes for threads.
+ *
+ *  Same as:  for (p = 0; p < count; p += grain) body(ctx, (parcel_span){p, min(p + grain, count)}, worker);
+ *   in any order and at once. On return every position has been visited exactly once, or the first failure
+ *   is returned, and no
+ *  further span was started after it.
+ *
+ *  A span that costs its worker (CRASHED, TIMEOUT) is halved until the position that does so is found. So
+ *  some of its positions are visited again; and what loops for ever takes its time about log2(grain) times
+ *  over.
+ *
+ *  grain            positions per call of body; 0: chosen
+ *  ctx              in shared memory, or unchanged since parcel_workers_prepare
+ *  timeout_seconds  for one call of body; 0: none
+ *  Threads: one caller at a time per workers, with no parcel_workers_call meanwhile.
+ *  Errors:  INVALID (count < 0, grain < 0, a busy worker); what body returned first; CRASHED, TIMEOUT
+ *           ("position 17: worker process 1234 died of SIGFPE ..."); MEMORY and SYSTEM (a supervising
+ *           thread, a worker). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_for(parcel_workers *workers, parcel_index count,
+                                                              parcel_index grain, parcel_body body, void *ctx,
+                                                              double timeout_seconds);
 
 /** Ends the workers: they finish what they are doing only if it takes less than a second. *workers becomes
  *  NULL; NULL is fine. Not during a call. */

@@ -1,0 +1,27 @@
+/** @file
+ *  What the rooms of the workers' parent share: how it sees its workers. */
+#ifndef PARCEL_WORKERS_IMPL_H
+#define PARCEL_WORKERS_IMPL_H
+
+#include "forkserver_impl.h"
+
+/** The parent's view of a worker. Only the thread whose call it serves touches more than `is_busy`. */
+typedef struct parcel_seat {
+  parcel_slot *slot;
+  atomic_bool is_busy;
+  bool is_ready;      /* the present process has run its initializer */
+  parcel_index calls; /* that the present process has done */
+} parcel_seat;
+
+struct parcel_workers {
+  parcel_workers_options options;
+  int processes;
+  parcel_slot *slots; /* [processes] */
+  parcel_seat *seats; /* [processes] */
+
+  /* Made by the first loop. */
+  parcel_pool *pool;              /* a thread to supervise each process */
+  struct parcel_span_call *spans; /* [processes], shared */
+};
+
+#endif
