@@ -52,9 +52,6 @@ PARCEL_API bool parcel_task_is_cancelled(const parcel_task_context *context);
  *  for a task that waits and those that run in its place. It may index scratch space. */
 PARCEL_API int parcel_task_worker(const parcel_task_context *context);
 
-/** No time limit, where seconds are asked for. */
-#define PARCEL_FOREVER (-1.0)
-
 typedef struct parcel_executor_options {
   int threads;            /* at most; 0: as many as the process has CPUs. Tasks that wait want many more */
   int least_threads;      /* started at once and kept; more start when tasks wait for one; 0: all threads */

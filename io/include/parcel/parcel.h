@@ -3,6 +3,7 @@
 #ifndef PARCEL_PARCEL_H
 #define PARCEL_PARCEL_H
 
+#include <parcel/barrier.h>
 #include <parcel/base.h>
 #include <parcel/block.h>
 #include <parcel/column.h>
@@ -14,10 +15,13 @@
 #include <parcel/halo.h>
 #include <parcel/launch.h>
 #include <parcel/layout.h>
+#include <parcel/lock.h>
+#include <parcel/pipe.h>
 #include <parcel/place.h>
 #include <parcel/plan.h>
 #include <parcel/pool.h>
 #include <parcel/progress.h>
+#include <parcel/queue.h>
 #include <parcel/range.h>
 #include <parcel/reader.h>
 #include <parcel/report.h>

@@ -98,6 +98,9 @@ PARCEL_API parcel_status parcel_fail(parcel_status status, const char *format, .
 /** Room for the longest recorded failure and its closing zero, in bytes. */
 #define PARCEL_ERROR_SIZE 512
 
+/** No time limit, where a function asks for seconds to wait. */
+#define PARCEL_FOREVER (-1.0)
+
 #ifdef __cplusplus
 }
 #endif
