@@ -1,6 +1,6 @@
 /** @file
- *  The commands of the tool `parcel`. argv[0] is the command's name. What is wrong is in parcel_last_error(),
- *  which is empty where it has been told already. */
+ *  The commands of the tool `parcel`. argv[0] is the command's name. What is wrong is in
+ *  parcel_last_error(), which is empty where it has been told already. */
 #ifndef PARCEL_APPS_PARCEL_COMMANDS_H
 #define PARCEL_APPS_PARCEL_COMMANDS_H
 

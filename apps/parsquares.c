@@ -41,75 +41,134 @@ static parcel_status check_sums(const parsquares_arguments *arguments, const pow
   return PARCEL_OK;
 }
 
-static void print_report(const parsquares_arguments *arguments, const parcel_world *world,
-                         const parcel_sweep_report *report, const powers_sum sums[])
+/* What became of the blocks of an earlier run. */
+static void print_history(const parcel_results_history *history)
+{
+  const parcel_index computed = history->missing + history->damaged;
+  if (history->kept + history->damaged > 0)
+    printf("resumed: %" PRId64 " blocks kept, %" PRId64 " computed (%" PRId64 " were missing, %" PRId64
+           " were damaged)\n",
+           history->kept, computed, history->missing, history->damaged);
+}
+
+static void print_sums(const powers *powers, const powers_sum sums[])
 {
   char text[POWERS_SUM_TEXT_SIZE];
+  for (int c = 0; c < powers->count; ++c)
+    printf("sum of %s: %s, as the closed form says\n", powers->columns[c].name,
+           powers_sum_format(sums[c], text));
+}
+
+/* A run and what came of it. */
+typedef struct job {
+  const parcel_world *world;
+  parsquares_arguments *arguments;
+  parcel_sweep sweep;
+  parcel_trace *trace; /* NULL: nobody asked for one */
+  parcel_results_history history;
+  parcel_sweep_report report;
+  bool is_summed; /* every value of the range was seen, and sums[] are theirs */
+  powers_sum sums[POWERS_MOST];
+} job;
+
+static void print_report(const job *job)
+{
+  const parcel_sweep_report *report = &job->report;
   const double workers = (double)report->workers;
-  printf("%s: %" PRId64 " positions, %d ranks x %g threads\n", arguments->output, report->positions,
-         parcel_world_size(world), workers / parcel_world_size(world));
+  if (job->history.is_complete) {
+    printf("%s: complete already\n", job->arguments->output);
+    return;
+  }
+  printf("%s: %" PRId64 " positions, %d ranks x %g threads\n", job->arguments->output,
+         job->arguments->range.count, parcel_world_size(job->world), workers / parcel_world_size(job->world));
+  print_history(&job->history);
   printf("elapsed %.4f s; per thread: compute %.4f s, write %.4f s\n", report->elapsed_seconds,
          report->compute_seconds / workers, report->write_seconds / workers);
-  for (int c = 0; c < arguments->powers.count; ++c)
-    printf("sum of %s: %s, as the closed form says\n", arguments->powers.columns[c].name,
-           powers_sum_format(sums[c], text));
+  if (job->is_summed)
+    print_sums(&job->arguments->powers, job->sums);
 }
 
 /* What there is to say of where the time went, however the run ended; but after a mistake in its use nothing
  * is changed. Returns how all of it ended. */
-static parcel_status report_time(const parcel_world *world, const parsquares_arguments *arguments,
-                                 const parcel_sweep *sweep, const parcel_trace *trace, parcel_status status)
+static parcel_status report_time(const job *job, parcel_status status)
 {
-  parcel_report report = {
-      .sweep = sweep, .trace = trace, .file = arguments->output, .resume = "--resume", .outcome = status};
+  const parsquares_arguments *arguments = job->arguments;
+  parcel_report report = {.sweep = &job->sweep,
+                          .trace = job->trace,
+                          .file = arguments->output,
+                          .resume = "--resume",
+                          .outcome = status};
   if (parcel_status_exit_code(status) == 2)
     return status;
   if (arguments->report)
-    report.outcome = parcel_report_write(world, &report, arguments->report);
+    report.outcome = parcel_report_write(job->world, &report, arguments->report);
   if (arguments->trace)
-    report.outcome = parcel_report_write_trace(world, &report, arguments->trace);
+    report.outcome = parcel_report_write_trace(job->world, &report, arguments->trace);
   if (arguments->is_verbose)
     parcel_report_print(&report, stdout);
   return report.outcome;
 }
 
-static parcel_status run(const parcel_world *world, parsquares_arguments *arguments)
+static parcel_status compute(job *job, parcel_results *results)
 {
-  parcel_results *results = NULL;
-  parcel_sweep_report report = {0};
-  powers_sum sums[POWERS_MOST] = {0};
+  const parsquares_arguments *arguments = job->arguments;
   parcel_meter meter = parcel_meter_make(arguments->is_quiet ? PARCEL_PROGRESS_NONE : arguments->progress);
-  const parcel_sweep sweep = {.name = "powers",
-                              .range = arguments->range,
-                              .columns = arguments->powers.columns,
-                              .column_count = arguments->powers.count,
-                              .kernel = powers_kernel,
-                              .ctx = &arguments->powers,
-                              .threads = arguments->threads,
-                              .block = arguments->block};
-  const parcel_results_options file = {.replaces = arguments->replaces, .io = arguments->io};
-  parcel_trace *trace = NULL;
-  parcel_status status = PARCEL_OK;
-  if (arguments->is_verbose || arguments->report || arguments->trace)
-    status = parcel_world_agree(world, parcel_trace_create(NULL, &trace));
   const parcel_sweep_options how = {.show = parcel_meter_show,
                                     .show_ctx = &meter,
                                     .signals = parcel_signals_catch(),
                                     .deadline_seconds = arguments->deadline_seconds,
                                     .halt_file = arguments->halt_file,
                                     .stall_seconds = arguments->stall_seconds,
-                                    .trace = trace};
+                                    .on_error = arguments->on_error,
+                                    .max_failures = arguments->max_failures,
+                                    .trace = job->trace};
+  job->history = parcel_results_get_history(results);
+  parcel_status status =
+      parcel_sweep_run(job->world, &job->sweep, parcel_results_sink(results), &how, &job->report);
+  job->is_summed = !status && !job->history.is_complete && job->report.failures + job->history.failures == 0;
+  if (job->is_summed && !(status = add_up_ranks(job->world, &arguments->powers, job->sums)))
+    status = check_sums(arguments, job->sums);
+  return status;
+}
+
+static parcel_status run_job(job *job)
+{
+  const parsquares_arguments *arguments = job->arguments;
+  parcel_results *results = NULL;
+  const parcel_results_options file = {.replaces = arguments->replaces,
+                                       .resumes = arguments->resumes,
+                                       .keeps_failures = arguments->on_error == PARCEL_ON_ERROR_RECORD,
+                                       .max_failures = arguments->max_failures,
+                                       .io = arguments->io,
+                                       .keep = powers_keep,
+                                       .keep_ctx = &job->arguments->powers};
+  parcel_status status = PARCEL_OK;
+  if (arguments->is_verbose || arguments->report || arguments->trace)
+    status = parcel_world_agree(job->world, parcel_trace_create(NULL, &job->trace));
   if (!status)
-    status = parcel_results_create(world, &sweep, arguments->output, &file, &results);
+    status = parcel_results_create(job->world, &job->sweep, arguments->output, &file, &results);
   if (!status)
-    status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, &report);
-  if (!status && !(status = add_up_ranks(world, &arguments->powers, sums)))
-    status = check_sums(arguments, sums);
-  status = parcel_results_close(&results, status);
-  if (!status && parcel_world_rank(world) == 0 && !arguments->is_quiet)
-    print_report(arguments, world, &report, sums);
-  status = report_time(world, arguments, &sweep, trace, status);
-  parcel_trace_free(&trace);
+    status = compute(job, results);
+  return parcel_results_close(&results, status);
+}
+
+static parcel_status run(const parcel_world *world, parsquares_arguments *arguments)
+{
+  job job = {.world = world,
+             .arguments = arguments,
+             .sweep = {.name = "powers",
+                       .range = arguments->range,
+                       .columns = arguments->powers.columns,
+                       .column_count = arguments->powers.count,
+                       .kernel = powers_kernel,
+                       .ctx = &arguments->powers,
+                       .threads = arguments->threads,
+                       .block = arguments->block}};
+  parcel_status status = run_job(&job);
+  if ((!status || status == PARCEL_FAILURES) && parcel_world_rank(world) == 0 && !arguments->is_quiet)
+    print_report(&job);
+  status = report_time(&job, status);
+  parcel_trace_free(&job.trace);
   return status;
 }
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "command_line.h"
 
@@ -11,19 +13,28 @@ enum {
   KEY_DEADLINE,
   KEY_HALT_FILE,
   KEY_STALL_TIMEOUT,
+  KEY_RESUME,
+  KEY_ON_ERROR,
+  KEY_MAX_FAILURES,
   KEY_IO,
   KEY_REPORT,
   KEY_TRACE
 };
 
 static const struct argp_option options[] = {
-    {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force", 0},
+    {"output", 'o', "FILE", 0, "write FILE (squares.h5); refused if it exists, unless --force or --resume",
+     0},
     {"power", 'p', "K[,K...]", 0,
      "one column per power 1 to 9: squares (2, the default), cubes (3), quads (4), power_K", 0},
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"block", 'b', "N", 0, "positions per block; default: chosen from size, ranks and threads", 0},
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
     {"io", KEY_IO, "MODE", 0, "auto (default: collective on NFS, else direct), direct or collective", 0},
+    {"resume", KEY_RESUME, NULL, 0,
+     "go on with FILE.part; start afresh if there is none, do nothing if FILE is complete", 0},
+    {"on-error", KEY_ON_ERROR, "WHAT", 0,
+     "at an index that fails: stop (default), or record it in the file and go on", 0},
+    {"max-failures", KEY_MAX_FAILURES, "N|P%", 0, "with --on-error=record: give up after so many", 0},
     {"deadline", KEY_DEADLINE, "SECONDS", 0, "stop early, resumable, before this much time has passed", 0},
     {"halt-file", KEY_HALT_FILE, "FILE", 0, "stop early, resumable, once FILE is there", 0},
     {"stall-timeout", KEY_STALL_TIMEOUT, "SECONDS", 0,
@@ -63,6 +74,31 @@ static parcel_status parse_trace(const char *path, const char **out)
   return command_line_file("--trace", path, out);
 }
 
+static parcel_status parse_on_error(const char *text, parcel_on_error *out)
+{
+  if (strcmp(text, "stop") == 0)
+    *out = PARCEL_ON_ERROR_STOP;
+  else if (strcmp(text, "record") == 0)
+    *out = PARCEL_ON_ERROR_RECORD;
+  else
+    return parcel_fail(PARCEL_INVALID, "--on-error: unknown '%s'; one of: stop, record", text);
+  return PARCEL_OK;
+}
+
+/* "100", or "0.5%" of the range. */
+static parcel_status parse_max_failures(const char *text, parsquares_arguments *into)
+{
+  char *end = NULL;
+  if (!strchr(text, '%'))
+    return command_line_count("--max-failures", text, INT64_MAX, &into->max_failures);
+  into->max_failures_percent = strtod(text, &end);
+  if (end == text || strcmp(end, "%") != 0 ||
+      !(into->max_failures_percent > 0 && into->max_failures_percent <= 100))
+    return parcel_fail(PARCEL_INVALID, "--max-failures: '%s' is no percentage above 0%% and up to 100%%",
+                       text);
+  return PARCEL_OK;
+}
+
 /* A word is the RANGE. */
 static parcel_status take_word(void *ctx, const char *text)
 {
@@ -87,6 +123,9 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);
+  case KEY_RESUME: into->resumes = true; return PARCEL_OK;
+  case KEY_ON_ERROR: return parse_on_error(value, &into->on_error);
+  case KEY_MAX_FAILURES: return parse_max_failures(value, into);
   case KEY_DEADLINE: return command_line_seconds("--deadline", value, &into->deadline_seconds);
   case KEY_HALT_FILE: return command_line_file("--halt-file", value, &into->halt_file);
   case KEY_STALL_TIMEOUT: return command_line_seconds("--stall-timeout", value, &into->stall_seconds);
@@ -97,21 +136,33 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   }
 }
 
-static const struct argp parser = {.options = options,
-                                   .parser = command_line_parser,
-                                   .args_doc = "[RANGE]",
-                                   .doc = "Computes powers of the integers of RANGE into one HDF5 file.\v"
-                                          "RANGE is FIRST..LAST[..STEP], both ends included; 1..1000000 if "
-                                          "left out. Numbers may have '_' between "
-                                          "digits.\n\n"
-                                          "Exit status: 0 complete, 1 failed, 2 wrong usage (nothing was "
-                                          "changed), 75 stopped early on request.\n\n"
-                                          "Example: mpirun -n 8 parsquares -p 2,3 -o powers.h5 1..2_000_000"};
+static const struct argp parser = {
+    .options = options,
+    .parser = command_line_parser,
+    .args_doc = "[RANGE]",
+    .doc = "Computes powers of the integers of RANGE into one HDF5 file.\v"
+           "RANGE is FIRST..LAST[..STEP], both ends included; 1..1000000 if "
+           "left out. Numbers may have '_' between "
+           "digits.\n\n"
+           "Exit status: 0 complete, 1 failed, 2 wrong usage (nothing was "
+           "changed), 3 complete but some indices failed, 75 stopped early on request.\n\n"
+           "Example: mpirun -n 8 parsquares -p 2,3 -o powers.h5 1..2_000_000"};
+
+/* At least one, so that it stays a limit. */
+static parcel_index percent_of(double percent, parcel_index count)
+{
+  const double failures = (double)count * percent / 100;
+  return failures < 1 ? 1 : (parcel_index)failures;
+}
 
 static parcel_status check_arguments(parsquares_arguments *arguments)
 {
   if (arguments->is_quiet && arguments->is_verbose)
     return parcel_fail(PARCEL_INVALID, "--quiet and --verbose exclude each other");
+  if (arguments->max_failures_percent > 0)
+    arguments->max_failures = percent_of(arguments->max_failures_percent, arguments->range.count);
+  if (arguments->max_failures > 0 && arguments->on_error != PARCEL_ON_ERROR_RECORD)
+    return parcel_fail(PARCEL_INVALID, "--max-failures needs --on-error=record");
   return powers_check(&arguments->powers, arguments->range);
 }
 

@@ -20,9 +20,13 @@ typedef struct parsquares_arguments {
   parcel_index block; /* 0: chosen */
   bool replaces;
   parcel_io_mode io;
-  double deadline_seconds; /* 0: none */
-  double stall_seconds;    /* 0: never */
-  const char *halt_file;   /* NULL: none */
+  bool resumes;
+  parcel_on_error on_error;
+  parcel_index max_failures;   /* 0: no limit */
+  double max_failures_percent; /* of the range; 0: none was given */
+  double deadline_seconds;     /* 0: none */
+  double stall_seconds;        /* 0: never */
+  const char *halt_file;       /* NULL: none */
   parcel_progress_kind progress;
   const char *report, *trace; /* files; NULL: none */
   bool is_quiet, is_verbose;

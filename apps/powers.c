@@ -109,8 +109,8 @@ parcel_status powers_check(const powers *powers, parcel_range range)
 
 /* ---- the kernel ---- */
 
-/* AVX-512 multiplies 64-bit lanes, which older vector units cannot; the loader picks the version for the CPU
- * it finds. Sanitizers are not ready yet when it does. */
+/* AVX-512 multiplies 64-bit lanes, which older vector units cannot; the loader picks the version for the
+ * CPU it finds. Sanitizers are not ready yet when it does. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
     !defined(__SANITIZE_THREAD__)
 #define FOR_EACH_CPU __attribute__((target_clones("arch=x86-64-v4", "default")))
@@ -196,6 +196,15 @@ parcel_status powers_kernel(void *ctx, const parcel_slice *slice, void *const co
 }
 
 /* ---- sums ---- */
+
+parcel_status powers_keep(void *ctx, const parcel_block *block)
+{
+  powers *powers = ctx;
+  const parcel_index count = block->positions.end - block->positions.begin;
+  for (int c = 0; c < powers->count; ++c)
+    add_to_sum(powers, c, add_up(block->columns[c], count, !is_even(powers->exponents[c])));
+  return PARCEL_OK;
+}
 
 powers_sum powers_sum_of(const powers *powers, int column)
 {

@@ -33,6 +33,9 @@ PARCEL_MUST_CHECK parcel_status powers_check(const powers *powers, parcel_range 
 /** A parcel_kernel; ctx is a struct powers. Any number of threads. */
 parcel_status powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[]);
 
+/** The `keep` of parcel_results_options: adds a block that an earlier run computed to the sums. */
+parcel_status powers_keep(void *ctx, const parcel_block *block);
+
 /** The sum of a column's values computed so far, by this process. */
 powers_sum powers_sum_of(const powers *powers, int column);
 

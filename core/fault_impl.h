@@ -1,16 +1,17 @@
 /** @file
- *  Faults by name, for tests. A build with PARCEL_FAULTS (presets dev, asan, tsan) breaks where the environment
- *  says; in any other build a point is nothing at all. A test says
+ *  Faults by name, for tests. A build with PARCEL_FAULTS (presets dev, asan, tsan) breaks where the
+ *  environment says; in any other build a point is nothing at all. A test says
  *
  *      PARCEL_FAULT=POINT[:rank=R][:nth=N][:errno=NAME][:action=ACTION][,POINT...]
  *
  *      rank     only on this rank (of the launcher's numbering); all if left out
- *      nth      the how manieth time this process comes to the point: N, or N+ for that and all later times; 1
- *      errno    what the system seems to have said: EIO (default), ENOSPC, EDQUOT, EACCES, EINTR, ENOLCK, EROFS
- *      action   fail (default): the step is not taken and fails with errno;
+ *      nth      the how manieth time this process comes to the point: N, or N+ for that and all later
+ *      times; 1 errno    what the system seems to have said: EIO (default), ENOSPC, EDQUOT, EACCES, EINTR,
+ *      ENOLCK, EROFS action   fail (default): the step is not taken and fails with errno;
  *               kill: the process dies by SIGKILL before the step;  stop: it stops by SIGSTOP
  *
- *  A spelling that is not understood ends the process, since a fault that never comes would make a test pass.
+ *  A spelling that is not understood ends the process, since a fault that never comes would make a test
+ *  pass.
  *
  *  The points, in the order of a run:
  *

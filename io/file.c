@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "fault_impl.h"
@@ -29,8 +28,11 @@ parcel_status parcel__file_make(const char *path, parcel_file *out)
   if (*path == '\0')
     return parcel_fail(PARCEL_INVALID, "the output's name is empty");
   parcel_file file = {.path = strdup(path)};
-  if (!file.path || asprintf(&file.part, "%s.part", path) < 0) {
+  if (!file.path || asprintf(&file.part, "%s.part", path) < 0)
+    file.part = NULL;
+  if (!file.part || asprintf(&file.fresh, "%s.new", file.part) < 0) {
     free(file.path);
+    free(file.part);
     return parcel_fail(PARCEL_MEMORY, "no memory for the name of '%s'", path);
   }
   *out = file;
@@ -41,91 +43,16 @@ void parcel__file_free(parcel_file *file)
 {
   free(file->path);
   free(file->part);
-  *file = (parcel_file){NULL, NULL};
+  free(file->fresh);
+  *file = (parcel_file){NULL, NULL, NULL};
 }
 
-static parcel_status check_name(const char *path, bool replaces, const char *advice)
-{
-  struct stat info;
-  if (lstat(path, &info) != 0)
-    return errno == ENOENT ? PARCEL_OK : parcel__file_fail("look at", path);
-  if (S_ISDIR(info.st_mode))
-    return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);
-  if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
-    return parcel_fail(PARCEL_IO, "cannot write '%s': it is no regular file", path);
-  return replaces ? PARCEL_OK : parcel_fail(PARCEL_EXISTS, "'%s' exists already; %s", path, advice);
-}
-
-/* The folder that holds path. Owns: the caller, for free. */
-static char *folder_of(const char *path)
+char *parcel__file_folder(const char *path)
 {
   char *copy = strdup(path);
   char *folder = copy ? strdup(dirname(copy)) : NULL;
   free(copy);
   return folder;
-}
-
-static parcel_status check_space(const parcel_file *file, parcel_index bytes)
-{
-  struct statvfs disk;
-  char *folder = folder_of(file->path);
-  parcel_status status = PARCEL_OK;
-  if (!folder)
-    status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", file->path);
-  else if (statvfs(folder, &disk) != 0)
-    status = parcel__file_fail("use the folder", folder);
-  else if ((uint64_t)bytes > (uint64_t)disk.f_bavail * disk.f_frsize)
-    status = parcel_fail(PARCEL_SPACE,
-                         "'%s' needs %" PRId64 " bytes, but only %" PRIu64 " are free on the disk of '%s'",
-                         file->path, bytes, (uint64_t)disk.f_bavail * disk.f_frsize, folder);
-  free(folder);
-  return status;
-}
-
-parcel_status parcel__file_check(const parcel_file *file, bool replaces, parcel_index bytes)
-{
-  parcel_status status = check_name(file->path, replaces, "choose another name, or --force to replace it");
-  if (!status)
-    status = check_name(file->part, replaces,
-                        "it is the unfinished output of another run; remove it, or --force to start afresh");
-  return status ? status : check_space(file, bytes);
-}
-
-/* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page
- * instead. */
-static parcel_status reserve(const parcel_file *file, int fd, parcel_index bytes)
-{
-  if (!parcel__fault("results.reserve") &&
-      (fallocate(fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS))
-    return PARCEL_OK;
-  return parcel__file_fail("reserve room on the disk for", file->path);
-}
-
-parcel_status parcel__file_claim(const parcel_file *file, bool replaces, parcel_index bytes)
-{
-  if (replaces && unlink(file->part) != 0 && errno != ENOENT)
-    return parcel__file_fail("replace", file->part);
-  const int fd =
-      parcel__fault("results.create") ? -1 : open(file->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0)
-    return parcel__file_fail("create", file->part);
-  const parcel_status status = reserve(file, fd, bytes);
-  close(fd);
-  if (status)
-    unlink(file->part);
-  return status;
-}
-
-parcel_status parcel__file_reserve(const parcel_file *file)
-{
-  struct stat info;
-  int fd = -1;
-  parcel_status status = parcel__file_open(file, &fd);
-  if (status)
-    return status;
-  status = fstat(fd, &info) == 0 ? reserve(file, fd, info.st_size) : parcel__file_fail("look at", file->part);
-  close(fd);
-  return status;
 }
 
 parcel_status parcel__file_draw_seed(uint64_t *out)
@@ -198,7 +125,7 @@ parcel_status parcel__file_sync(const parcel_file *file, int fd)
 
 static parcel_status sync_folder(const char *path)
 {
-  char *folder = folder_of(path);
+  char *folder = parcel__file_folder(path);
   const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   parcel_status status = PARCEL_OK;
   if (!folder)
@@ -212,8 +139,8 @@ static parcel_status sync_folder(const char *path)
   return status;
 }
 
-/* A name that appeared while the run went on is not overwritten, in one step where the file system can. */
-static int rename_to_free_name(const char *from, const char *to)
+/* In one step where the file system can. */
+int parcel__file_rename_to_free_name(const char *from, const char *to)
 {
   if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
     return 0;
@@ -230,7 +157,7 @@ parcel_status parcel__file_publish(const parcel_file *file, bool replaces)
 {
   const int failed = parcel__fault("results.rename") ? -1
                      : replaces                      ? rename(file->part, file->path)
-                                                     : rename_to_free_name(file->part, file->path);
+                                : parcel__file_rename_to_free_name(file->part, file->path);
   if (failed && errno == EEXIST)
     return parcel_fail(PARCEL_EXISTS, "'%s' has appeared during the run; the complete results are in '%s'",
                        file->path, file->part);

@@ -8,10 +8,11 @@
 
 #include <parcel/base.h>
 
-/** The two names of one output. */
+/** The names of one output. */
 typedef struct parcel_file {
-  char *path; /* the final name */
-  char *part; /* path + ".part", while it is being made */
+  char *path;  /* the final name */
+  char *part;  /* path + ".part", while its results are being made */
+  char *fresh; /* path + ".part.new", until its structure is complete */
 } parcel_file;
 
 /** Owns: *out is the caller's, for parcel__file_free. Errors: INVALID (an empty path); MEMORY. */
@@ -21,25 +22,14 @@ void parcel__file_free(parcel_file *file);
 /** The failure with errno's words: SPACE where a disk or a quota is full, else IO.  Returns that. */
 parcel_status parcel__file_fail(const char *doing, const char *path);
 
-/** Refuses an output that cannot or must not be made: a folder, an existing file or .part that must not be
- *  replaced, a disk with less than `bytes` free.  Errors: EXISTS, IO, SPACE. */
-PARCEL_MUST_CHECK parcel_status parcel__file_check(const parcel_file *file, bool replaces,
-                                                   parcel_index bytes);
-
-/** Creates the .part as a new file; one that is being replaced is unlinked first. Its room of `bytes` is
- *  reserved where the file system can do so cheaply, before HDF5, which is lost when it runs out of room,
- *  truncates it.
- *  Errors: SPACE, IO; no file is left then. */
-PARCEL_MUST_CHECK parcel_status parcel__file_claim(const parcel_file *file, bool replaces,
-                                                   parcel_index bytes);
-
-/** Reserves room for the whole .part, as long as it is now, in the same way.  Errors: SPACE, IO. */
-PARCEL_MUST_CHECK parcel_status parcel__file_reserve(const parcel_file *file);
+/** The folder that holds path.  Owns: the caller, for free; NULL for want of memory. */
+char *parcel__file_folder(const char *path);
 
 /** A random number that no other file has, from 0 to INT64_MAX.  Errors: SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__file_draw_seed(uint64_t *out);
 
-/** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors: IO. */
+/** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors:
+ * IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_open(const parcel_file *file, int *out);
 
 /** Writes all of it at offset, in bytes from the start.  Errors: IO, SPACE. Any thread.
@@ -54,6 +44,9 @@ PARCEL_MUST_CHECK parcel_status parcel__file_read(const parcel_file *file, int f
 
 /** Brings what was written through fd to the disk.  Errors: IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__file_sync(const parcel_file *file, int fd);
+
+/** rename(2), but for names that are taken: -1 with EEXIST then. */
+int parcel__file_rename_to_free_name(const char *from, const char *to);
 
 /** Gives the .part its final name, for good: the folder is synced too.  Errors: EXISTS, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_publish(const parcel_file *file, bool replaces);

@@ -1,6 +1,7 @@
 #include "hdf5_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <parcel/base.h>
@@ -75,17 +76,36 @@ bool parcel__hdf5_add_integer_attribute(hid_t object, const char *name, parcel_i
   return parcel__hdf5_add_attribute(object, name, H5T_STD_I64LE, &value);
 }
 
-/* Its closing zero is kept, since
- * netCDF takes a text of one byte for a char. */
-bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text)
+/* In a buffer as large as the type says, since HDF5 reads all of that. The caller frees it. */
+static char *padded(hid_t type, const char *text)
 {
-  const hid_t type = parcel__hdf5_text_type(strlen(text) + 1);
+  const size_t size = H5Tget_size(type);
+  char *copy = calloc(1, size + 1);
+  if (copy)
+    memcpy(copy, text, strnlen(text, size));
+  else
+    parcel_fail(PARCEL_MEMORY, "no memory for a text of %zu bytes", size);
+  return copy;
+}
+
+static bool write_text(hid_t dataset, hid_t type, const char *name, const char *text)
+{
+  char *copy = padded(type, text);
+  const bool is_written =
+      copy && parcel__hdf5_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, copy),
+                                "write the dataset", name);
+  free(copy);
+  return is_written;
+}
+
+/* Its closing zero is kept, since netCDF takes a text of one byte for a char. */
+bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size_t size)
+{
+  const hid_t type = parcel__hdf5_text_type(size > 0 ? size : strlen(text) + 1);
   const hid_t space = H5Screate(H5S_SCALAR);
   const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   const bool is_made = parcel__hdf5_good(dataset, "create the dataset", name);
-  const bool is_written =
-      is_made && parcel__hdf5_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text),
-                                   "write the dataset", name);
+  const bool is_written = is_made && write_text(dataset, type, name, text);
   if (is_made)
     H5Dclose(dataset);
   H5Sclose(space);
@@ -99,7 +119,10 @@ bool parcel__hdf5_set_text_attribute(hid_t file, const char *name, const char *t
   if (!parcel__hdf5_good(attribute, "open the attribute", name))
     return false;
   const hid_t type = H5Aget_type(attribute);
-  const bool is_written = parcel__hdf5_good(H5Awrite(attribute, type, text), "write the attribute", name);
+  char *copy = padded(type, text);
+  const bool is_written =
+      copy && parcel__hdf5_good(H5Awrite(attribute, type, copy), "write the attribute", name);
+  free(copy);
   H5Tclose(type);
   H5Aclose(attribute);
   return is_written;
@@ -111,8 +134,7 @@ bool parcel__hdf5_set_text(hid_t file, const char *name, const char *text)
   if (!parcel__hdf5_good(dataset, "open the dataset", name))
     return false;
   const hid_t type = H5Dget_type(dataset);
-  const bool is_written = parcel__hdf5_good(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text),
-                                            "write the dataset", name);
+  const bool is_written = write_text(dataset, type, name, text);
   H5Tclose(type);
   H5Dclose(dataset);
   return is_written;

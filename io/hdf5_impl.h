@@ -39,10 +39,11 @@ bool parcel__hdf5_add_integer_attribute(hid_t object, const char *name, int64_t 
 /** size: bytes to reserve; 0 for as many as the text has */
 bool parcel__hdf5_add_text_attribute(hid_t object, const char *name, const char *text, size_t size);
 
-/** Adds a scalar dataset: attributes are limited in size, texts here are not. */
-bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text);
+/** Adds a scalar dataset: attributes are limited in size, texts here are not.
+ *  size: bytes to reserve; 0 for as many as the text has, and its closing zero */
+bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size_t size);
 
-/** Overwrite a text in place. text: as many bytes as were reserved, or more */
+/** Overwrite a text in place, cut to as many bytes as were reserved. */
 bool parcel__hdf5_set_text_attribute(hid_t object, const char *name, const char *text);
 bool parcel__hdf5_set_text(hid_t where, const char *name, const char *text);
 

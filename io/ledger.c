@@ -3,14 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-/* On x86 the library picks the widest vector unit the CPU has; elsewhere what it was compiled for is what
- * there is. */
-#if defined(__x86_64__)
-#include <xxh_x86dispatch.h>
-#else
-#include <xxhash.h>
-#define XXH3_64bits_withSeed_dispatch XXH3_64bits_withSeed
-#endif
+#include "checksum_impl.h"
 
 static size_t bytes_in(const parcel_sweep *sweep, const parcel_block *block, int column)
 {
@@ -29,10 +22,10 @@ uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const
 {
   uint64_t checksum = seed + (uint64_t)block->number;
   for (int c = 0; c < sweep->column_count; ++c)
-    checksum = XXH3_64bits_withSeed_dispatch(block->columns[c], bytes_in(sweep, block, c), checksum);
+    checksum = parcel__checksum(block->columns[c], bytes_in(sweep, block, c), checksum);
   for (parcel_index f = 0; f < block->failure_count; ++f) {
     const parcel_failure_row row = parcel__failure_row(&block->failures[f]);
-    checksum = XXH3_64bits_withSeed_dispatch(&row, sizeof row, checksum);
+    checksum = parcel__checksum(&row, sizeof row, checksum);
   }
   return checksum;
 }
@@ -51,8 +44,17 @@ parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t see
 parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset, parcel_index number,
                                    const parcel_ledger_entry *entry)
 {
+  const char *point = entry->state == PARCEL_BLOCK_DONE ? "results.ledger" : "results.clear";
   const parcel_index size = (parcel_index)sizeof *entry;
-  return parcel__file_write(file, fd, "results.ledger", entry, size, offset + number * size);
+  return parcel__file_write(file, fd, point, entry, size, offset + number * size);
+}
+
+parcel_status parcel__ledger_read(const parcel_file *file, int fd, parcel_index offset, parcel_span blocks,
+                                  parcel_ledger_entry entries[])
+{
+  const parcel_index size = (parcel_index)sizeof *entries;
+  return parcel__file_read(file, fd, entries, (blocks.end - blocks.begin) * size,
+                           offset + blocks.begin * size);
 }
 
 parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index offset, parcel_index blocks,
@@ -63,8 +65,8 @@ parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index
   parcel_index done = 0;
   for (parcel_index first = 0; first < blocks; first += ENTRIES) {
     const parcel_index count = blocks - first < ENTRIES ? blocks - first : ENTRIES;
-    const parcel_index size = (parcel_index)sizeof *entries;
-    const parcel_status status = parcel__file_read(file, fd, entries, count * size, offset + first * size);
+    const parcel_status status =
+        parcel__ledger_read(file, fd, offset, (parcel_span){first, first + count}, entries);
     if (status)
       return status;
     for (parcel_index e = 0; e < count; ++e)

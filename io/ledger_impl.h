@@ -1,8 +1,8 @@
 /** @file
  *  The ledger: one entry per block, written in place after the block's bytes.
  *
- *  A checksum covers what the block holds and which block of which file it is, so that bytes of another block,
- *  or an entry of an earlier file on the same disk blocks, cannot pass. */
+ *  A checksum covers what the block holds and which block of which file it is, so that bytes of another
+ *  block, or an entry of an earlier file on the same disk blocks, cannot pass. */
 #ifndef PARCEL_LEDGER_IMPL_H
 #define PARCEL_LEDGER_IMPL_H
 
@@ -33,7 +33,8 @@ typedef struct __attribute__((packed)) parcel_failure_row {
 
 parcel_failure_row parcel__failure_row(const parcel_failure *failure);
 
-/** XXH3-64 over the block's values of the first column with the seed `seed` + block number; over those of the
+/** XXH3-64 over the block's values of the first column with the seed `seed` + block number; over those of
+ * the
  *  second with that checksum as the seed, and so on; then over the row of each failure in the same way. Any
  *  thread. */
 uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block);
@@ -45,6 +46,10 @@ parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t see
 /** Writes a block's entry in place, in a ledger at `offset`.  Errors: IO, SPACE. Any thread. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset,
                                                      parcel_index number, const parcel_ledger_entry *entry);
+
+/** Reads entries[blocks.end - blocks.begin].  Errors: IO. Any thread. */
+PARCEL_MUST_CHECK parcel_status parcel__ledger_read(const parcel_file *file, int fd, parcel_index offset,
+                                                    parcel_span blocks, parcel_ledger_entry entries[]);
 
 /** Counts the blocks that are done in a ledger of `blocks` entries at `offset`.  Errors: IO. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_count(const parcel_file *file, int fd, parcel_index offset,

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lock_impl.h"
+
 char *parcel__time_text(char text[PARCEL_TIME_SIZE])
 {
   const time_t now = time(NULL);
@@ -24,6 +26,7 @@ static parcel_status add(parcel_provenance *out, const char *name, char *text)
   if (!text)
     return parcel_fail(PARCEL_MEMORY, "no memory for the provenance '%s'", name);
   out->items[out->count].name = name;
+  out->items[out->count].size = 0;
   out->items[out->count++].text = text;
   return PARCEL_OK;
 }
@@ -123,6 +126,19 @@ static parcel_status add_versions(parcel_provenance *out)
   return add_format(out, "mpi_version", "%s", mpi);
 }
 
+/* What is known only later, or changes when the run is resumed. */
+static parcel_status add_changing(parcel_provenance *out)
+{
+  char owner[PARCEL_OWNER_SIZE];
+  parcel_status status = PARCEL_OK;
+  if ((status = add_format(out, "end_time", "%s", "")) ||
+      (status = add_format(out, "owner", "%s", parcel__lock_owner(owner))))
+    return status;
+  out->items[out->count - 2].size = PARCEL_TIME_SIZE;
+  out->items[out->count - 1].size = PARCEL_OWNER_SIZE;
+  return PARCEL_OK;
+}
+
 parcel_status parcel__provenance_collect(const parcel_world *world, const parcel_sweep *sweep,
                                          parcel_provenance *out)
 {
@@ -137,12 +153,13 @@ parcel_status parcel__provenance_collect(const parcel_world *world, const parcel
       (status = add_format(out, "range", "%s", parcel_range_format(sweep->range, range, sizeof range))) ||
       (status = add_format(out, "kernel", "%s", sweep->name)) ||
       (status = add_format(out, "kernel_version", "%s", sweep->version ? sweep->version : "1")) ||
+      (status = add_format(out, "parameters", "%s", sweep->parameters ? sweep->parameters : "none")) ||
       (status = add_versions(out)) || (status = add_format(out, "ranks", "%d", parcel_world_size(world))) ||
       (status = add_format(out, "threads", "%d", threads)) ||
       (status = add_format(out, "schedule", "static")) || (status = add(out, "environment", environment())) ||
       (status = add_format(out, "start_time", "%s", parcel__time_text(now))))
     return status;
-  return add_format(out, "end_time", "%*s", (int)strlen(now), "");
+  return add_changing(out);
 }
 
 void parcel__provenance_free(parcel_provenance *provenance)

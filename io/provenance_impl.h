@@ -5,12 +5,13 @@
 
 #include <parcel/sweep.h>
 
-enum { PARCEL_PROVENANCE_MOST = 16, PARCEL_TIME_SIZE = 32 };
+enum { PARCEL_PROVENANCE_MOST = 20, PARCEL_TIME_SIZE = 32 };
 
 typedef struct parcel_provenance {
   struct {
     const char *name;
     char *text;
+    size_t size; /* bytes to reserve, where the text will change; 0: as many as it has */
   } items[PARCEL_PROVENANCE_MOST];
   int count;
 } parcel_provenance;

@@ -1,35 +1,31 @@
 /* Rank 0 makes the file; all ranks learn where its bytes belong; a store (store_impl.h) brings them there.
- * A block's entry in the ledger is written after its bytes, so an entry never stands for bytes that were not
- * handed to the system. */
-#include <parcel/results.h>
-
+ * A block's entry in the ledger is written after its bytes, so an entry never stands for bytes that were
+ * not handed to the system. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "file_impl.h"
+#include "checksum_impl.h"
+#include "identity_impl.h"
 #include "io_mode_impl.h"
+#include "lock_impl.h"
+#include "results_impl.h"
 #include "schema_impl.h"
-#include "seal_impl.h"
-#include "store_impl.h"
-
-struct parcel_results {
-  parcel_store_site site;
-  parcel_store store;
-  bool has_store; /* it is open */
-  bool replaces;
-  bool has_part; /* rank 0: the .part is ours */
-};
 
 /* The checksum first, while the values are still in the cache of the core that computed them. */
 static parcel_status write_block(void *ctx, const parcel_block *block)
 {
-  const parcel_results *results = ctx;
+  parcel_results *results = ctx;
   const parcel_store_site *site = &results->site;
   const parcel_ledger_entry entry =
       parcel__ledger_entry(site->sweep, site->seed, block, parcel_world_rank(site->world));
-  return results->store.write(results->store.ctx, block, &entry);
+  const parcel_status status =
+      block->failure_count > 0 ? parcel__journal_write(&results->journal, block, entry.checksum) : PARCEL_OK;
+  return status ? status : results->store.write(results->store.ctx, block, &entry);
 }
 
 static parcel_status poll_store(void *ctx)
@@ -48,216 +44,252 @@ parcel_sink parcel_results_sink(parcel_results *results)
 {
   return (parcel_sink){.ctx = results,
                        .grid = &results->site.grid,
+                       .done = results->done,
+                       .keeps_failures = results->keeps_failures,
                        .write = write_block,
                        .poll = results->store.poll ? poll_store : NULL,
                        .end = results->store.end ? end_store : NULL};
 }
 
-static parcel_status make_title(const parcel_sweep *sweep, const parcel_results_options *options, char **out)
+parcel_results_history parcel_results_get_history(const parcel_results *results)
 {
-  char range[PARCEL_RANGE_TEXT_SIZE];
-  parcel_range_format(sweep->range, range, sizeof range);
-  const int length = options && options->title ? asprintf(out, "%s", options->title)
-                                               : asprintf(out, "%s of %s", sweep->name, range);
-  return length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the file's title") : PARCEL_OK;
+  return results->history;
 }
 
-/* Rank 0's work: the file, complete but for its results. */
-static parcel_status make_file(parcel_results *results, const parcel_provenance *provenance,
-                               const parcel_results_options *options)
+/* ---- the beginning ---- */
+
+/* What only rank 0 knows of the file so far. */
+typedef struct knowledge {
+  parcel_output_state state;
+  parcel_block_grid grid;
+  uint64_t seed;
+  parcel_index ledger;
+  parcel_results_history history;
+  uint64_t inode;
+  uint64_t beginning; /* checksum of the file's first bytes */
+} knowledge;
+
+/* How the .part looks from this rank: its inode and its first bytes, which tell when and how it was
+ * made. */
+static parcel_status look_at_part(const parcel_store_site *site, knowledge *out)
 {
-  parcel_store_site *site = &results->site;
-  const parcel_file *file = &site->file;
-  char *title = NULL;
-  parcel_status status = make_title(site->sweep, options, &title);
-  if (status)
-    return status;
-  const parcel_schema schema = {
-      .sweep = site->sweep, .grid = site->grid, .seed = site->seed, .title = title, .provenance = provenance};
-  const parcel_index bytes = parcel__schema_bytes(&schema);
-  if ((status = parcel__file_check(file, results->replaces, bytes)) ||
-      (status = parcel__file_claim(file, results->replaces, bytes)))
-    goto done;
-  results->has_part = true;
-  if (!(status = parcel__schema_create(file->part, &schema, &site->ledger, site->columns)))
-    status = parcel__file_reserve(file);
-done:
-  free(title);
+  char beginning[4096] = "";
+  struct stat info;
+  if (fstat(site->fd, &info) != 0)
+    return parcel__file_fail("look at", site->file.part);
+  const parcel_index bytes = info.st_size < (off_t)sizeof beginning ? info.st_size : (off_t)sizeof beginning;
+  const parcel_status status = parcel__file_read(&site->file, site->fd, beginning, bytes, 0);
+  out->inode = (uint64_t)info.st_ino;
+  out->beginning = parcel__checksum(beginning, sizeof beginning, 0);
   return status;
 }
 
-/* What only rank 0 knows of the file so far. */
-static parcel_status share_site(parcel_store_site *site)
+/* Other hosts see what rank 0 wrote once it is synced. */
+static parcel_status show_to_hosts(const parcel_results *results, knowledge *out)
 {
+  const parcel_store_site *site = &results->site;
+  parcel_status status = PARCEL_OK;
+  *out = (knowledge){.state = results->state,
+                     .grid = site->grid,
+                     .seed = site->seed,
+                     .ledger = site->ledger,
+                     .history = results->history};
+  if (results->state == PARCEL_OUTPUT_COMPLETE)
+    return PARCEL_OK;
+  if (parcel_world_node_size(site->world) < parcel_world_size(site->world))
+    status = parcel__file_sync(&site->file, site->fd);
+  return status ? status : look_at_part(site, out);
+}
+
+static parcel_status share(parcel_results *results, knowledge *known)
+{
+  parcel_store_site *site = &results->site;
   MPI_Comm comm = parcel_world_comm(site->world);
-  uint64_t numbers[] = {site->seed, (uint64_t)site->ledger};
-  const parcel_status status =
-      parcel_mpi_check(MPI_Bcast(numbers, 2, MPI_UINT64_T, 0, comm), "MPI_Bcast of the ledger's place");
-  site->seed = numbers[0];
-  site->ledger = (parcel_index)numbers[1];
+  const parcel_status status = parcel_mpi_check(MPI_Bcast(known, (int)sizeof *known, MPI_BYTE, 0, comm),
+                                                "MPI_Bcast of what the file is");
+  results->state = known->state;
+  results->history = known->history;
+  site->grid = known->grid;
+  site->seed = known->seed;
+  site->ledger = known->ledger;
   return status ? status
                 : parcel_mpi_check(MPI_Bcast(site->columns, site->sweep->column_count, MPI_INT64_T, 0, comm),
                                    "MPI_Bcast of the columns' places");
 }
 
-static parcel_status open_store(parcel_results *results, const parcel_results_options *options)
+/* A rank that looks at another disk under the same name would write its results where nobody finds them. */
+static parcel_status check_same_file(const parcel_store_site *site, const knowledge *known)
+{
+  knowledge own = {.state = known->state};
+  const parcel_status status = look_at_part(site, &own);
+  if (status || (own.inode == known->inode && own.beginning == known->beginning))
+    return status;
+  return parcel_fail(
+      PARCEL_IO,
+      "'%s' is another file here than on rank 0; the output must be in a folder that all hosts share",
+      site->file.part);
+}
+
+static parcel_status open_part(parcel_store_site *site, const knowledge *known)
+{
+  parcel_status status = site->fd < 0 ? parcel__file_open(&site->file, &site->fd) : PARCEL_OK;
+  if (status && errno == ENOENT)
+    return parcel_fail(
+        status,
+        "cannot open '%s', which rank 0 has made; the output must be in a folder that all hosts "
+        "share",
+        site->file.part);
+  return status ? status : check_same_file(site, known);
+}
+
+static parcel_status open_rank(parcel_results *results, const knowledge *known)
 {
   parcel_store_site *site = &results->site;
-  parcel_io_mode mode = options ? options->io : PARCEL_IO_AUTO;
-  parcel_status status = parcel_world_agree(site->world, parcel__file_open(&site->file, &site->fd));
+  const parcel_status status = open_part(site, known);
+  if (status || !results->keeps_failures)
+    return status;
+  return parcel__journal_open(&site->file, parcel_world_rank(site->world), &results->journal);
+}
+
+static parcel_status open_store(parcel_results *results, const knowledge *known,
+                                const parcel_results_options *options)
+{
+  parcel_store_site *site = &results->site;
+  parcel_io_mode mode = options->io;
+  parcel_status status = parcel_world_agree(site->world, open_rank(results, known));
   if (!status)
     status = parcel__io_mode_choose(site->world, &site->file, &mode);
   if (status)
     return status;
   status = mode == PARCEL_IO_COLLECTIVE
-               ? parcel__store_collective_open(site, options ? options->round_bytes : 0, &results->store)
+               ? parcel__store_collective_open(site, options->round_bytes, &results->store)
                : parcel_world_agree(site->world, parcel__store_direct_open(site, &results->store));
   results->has_store = status == PARCEL_OK;
   return status;
 }
 
-static parcel_status create(parcel_results *results, const parcel_results_options *options)
+/* All blocks of a finished file are there. */
+static parcel_status mark_all_done(parcel_results *results)
 {
-  parcel_store_site *site = &results->site;
-  parcel_provenance provenance = {.count = 0};
-  parcel_status status = parcel__provenance_collect(site->world, site->sweep, &provenance);
-  if (!status && parcel_world_rank(site->world) == 0 && !(status = parcel__file_draw_seed(&site->seed)))
-    status = make_file(results, &provenance, options);
-  parcel__provenance_free(&provenance);
-  if (!(status = parcel_world_follow_root(site->world, status)) && !(status = share_site(site)))
-    status = open_store(results, options);
-  return status;
+  const parcel_index blocks = parcel_block_grid_count(results->site.grid);
+  const size_t bytes = (size_t)(blocks / 64 + 1) * sizeof *results->done;
+  results->done = malloc(bytes);
+  if (!results->done)
+    return parcel_fail(PARCEL_MEMORY, "no memory for a bit for each of %" PRId64 " blocks", blocks);
+  memset(results->done, 0xff, bytes);
+  results->history.is_complete = true;
+  results->history.kept = blocks;
+  return PARCEL_OK;
 }
 
-/* keeps: the .part stays for a later run. */
-static void release(parcel_results **results, bool keeps)
+static parcel_status begin_running(const parcel_results *results)
+{
+  char owner[PARCEL_OWNER_SIZE];
+  const parcel_schema_state state = {.status = "running", .end_time = "", .owner = parcel__lock_owner(owner)};
+  return parcel__schema_set_state(results->site.file.part, &state);
+}
+
+/* Sees to what an earlier run has left. */
+static parcel_status go_on(parcel_results *results, const parcel_results_options *options)
+{
+  const parcel_world *world = results->site.world;
+  if (results->state == PARCEL_OUTPUT_NEW)
+    return PARCEL_OK;
+  if (results->state == PARCEL_OUTPUT_COMPLETE)
+    return parcel_world_agree(world, mark_all_done(results));
+  const parcel_status status = parcel__kept_find(results, options);
+  if (status)
+    return status;
+  return parcel_world_follow_root(world, parcel_world_rank(world) == 0 ? begin_running(results) : PARCEL_OK);
+}
+
+static parcel_status create(parcel_results *results, const parcel_results_options *options)
+{
+  const parcel_world *world = results->site.world;
+  const bool is_root = parcel_world_rank(world) == 0;
+  knowledge known = {.inode = 0};
+  parcel_provenance provenance = {.count = 0};
+  parcel_status status = parcel__provenance_collect(world, results->site.sweep, &provenance);
+  if (!status && is_root && !(status = parcel__output_open(results, &provenance, options)))
+    status = show_to_hosts(results, &known);
+  parcel__provenance_free(&provenance);
+  if ((status = parcel_world_follow_root(world, status)) || (status = share(results, &known)))
+    return status;
+  if (results->state != PARCEL_OUTPUT_COMPLETE)
+    status = open_store(results, &known, options);
+  return status ? status : go_on(results, options);
+}
+
+void parcel__results_release(parcel_results **results, bool keeps)
 {
   parcel_store_site *site = &(*results)->site;
   if ((*results)->has_store)
     (*results)->store.close((*results)->store.ctx, keeps);
+  parcel__journal_close(&(*results)->journal);
   if (site->fd >= 0)
-    close(site->fd);
+    close(site->fd); /* and with it, on rank 0, the lock */
   parcel__file_free(&site->file);
   free(site->columns);
+  free((*results)->done);
   free(*results);
   *results = NULL;
+}
+
+/* What all ranks must have been started with, besides the sweep. */
+static parcel_status agree_on_arguments(const parcel_world *world, const parcel_sweep *sweep,
+                                        const char *path, const parcel_results_options *options)
+{
+  char *more = NULL;
+  const int length =
+      asprintf(&more, "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\n", path,
+               sweep->block, options->replaces, options->resumes, options->keeps_failures);
+  parcel_status status = length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the arguments") : PARCEL_OK;
+  if (!(status = parcel_world_agree(world, status)))
+    status = parcel__identity_agree(world, sweep, more);
+  if (length >= 0)
+    free(more);
+  return status;
+}
+
+static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, const char *path,
+                          const parcel_results_options *options, parcel_results **out)
+{
+  parcel_results *results = calloc(1, sizeof *results);
+  parcel_index *columns = calloc((size_t)sweep->column_count, sizeof *columns);
+  if (!results || !columns) {
+    free(results);
+    free(columns);
+    return parcel_fail(PARCEL_MEMORY, "no memory for the results '%s'", path);
+  }
+  results->site = (parcel_store_site){.world = world, .sweep = sweep, .fd = -1, .columns = columns};
+  results->replaces = options->replaces;
+  results->keeps_failures = options->keeps_failures;
+  *out = results;
+  return parcel__file_make(path, &results->site.file);
 }
 
 parcel_status parcel_results_create(const parcel_world *world, const parcel_sweep *sweep, const char *path,
                                     const parcel_results_options *options, parcel_results **out)
 {
+  static const parcel_results_options defaults = PARCEL_RESULTS_OPTIONS_INIT;
+  const parcel_results_options *how = options ? options : &defaults;
+  parcel_results *results = NULL;
   parcel_block_grid grid;
   parcel_status status = parcel_sweep_grid(world, sweep, &grid);
-  if (status)
+  if (status || (status = agree_on_arguments(world, sweep, path, how)))
     return status;
-  parcel_results *results = calloc(1, sizeof *results);
-  parcel_index *columns = calloc((size_t)sweep->column_count, sizeof *columns);
-  if (results && columns) {
-    results->site =
-        (parcel_store_site){.world = world, .sweep = sweep, .grid = grid, .fd = -1, .columns = columns};
-    results->replaces = options && options->replaces;
-    status = parcel__file_make(path, &results->site.file);
-  } else {
-    status = parcel_fail(PARCEL_MEMORY, "no memory for the results '%s'", path);
+  status = parcel_world_agree(world, make(world, sweep, path, how, &results));
+  if (!status) {
+    results->site.grid = grid;
+    status = create(results, how);
   }
-  if (!(status = parcel_world_agree(world, status)) && !(status = create(results, options))) {
+  if (!status) {
     *out = results;
     return PARCEL_OK;
   }
-  if (!results || !columns) {
-    free(results);
-    free(columns);
-    return status;
-  }
-  if (results->has_part)
+  if (results && results->has_part)
     unlink(results->site.file.part);
-  release(&results, false);
+  if (results)
+    parcel__results_release(&results, false);
   return status;
-}
-
-/* ---- the end ---- */
-
-static parcel_status count_done(const parcel_results *results, parcel_index *done)
-{
-  const parcel_store_site *site = &results->site;
-  return parcel__ledger_count(&site->file, site->fd, site->ledger, parcel_block_grid_count(site->grid), done);
-}
-
-static parcel_status check_ledger(const parcel_results *results)
-{
-  const parcel_index blocks = parcel_block_grid_count(results->site.grid);
-  parcel_index done = 0;
-  const parcel_status status = count_done(results, &done);
-  if (!status && done < blocks)
-    return parcel_fail(PARCEL_IO, "only %" PRId64 " of %" PRId64 " blocks of '%s' are in its ledger", done,
-                       blocks, results->site.file.part);
-  return status;
-}
-
-/* Rank 0's last work after a success: marked, on the disk, named. */
-static parcel_status publish_file(const parcel_results *results)
-{
-  const parcel_store_site *site = &results->site;
-  parcel_status status = PARCEL_OK;
-  if ((status = parcel__schema_set_outcome(site->file.part, "complete")) ||
-      (status = parcel__seal_make(&site->file, site->fd)) ||
-      (status = parcel__file_sync(&site->file, site->fd)))
-    return status;
-  return parcel__file_publish(&site->file, results->replaces);
-}
-
-/* Rank 0's work after a failure; what goes wrong here must not hide what went wrong before. False: nothing was
- * worth keeping. */
-static bool abandon_file(const parcel_results *results, parcel_status outcome)
-{
-  const parcel_store_site *site = &results->site;
-  char text[PARCEL_ERROR_SIZE];
-  parcel_index done = 0;
-  snprintf(text, sizeof text, "%s", parcel_last_error());
-  const bool is_empty = count_done(results, &done) == PARCEL_OK && done == 0;
-  const bool keeps = !is_empty || outcome == PARCEL_STOPPED;
-  if (!keeps)
-    unlink(site->file.part);
-  else if (parcel__schema_set_outcome(site->file.part, outcome == PARCEL_STOPPED ? "stopped" : "failed"))
-    parcel_world_warn(site->world, "%s", parcel_last_error());
-  parcel_fail(outcome, "%s", text);
-  return keeps;
-}
-
-/* All ranks' work after a success: bytes, then ledger, then name. */
-static parcel_status finish(const parcel_results *results)
-{
-  const parcel_world *world = results->site.world;
-  const parcel_store *store = &results->store;
-  const bool is_root = parcel_world_rank(world) == 0;
-  parcel_status status = parcel_world_agree(world, store->sync(store->ctx));
-  if (!status)
-    status = parcel_world_follow_root(world, is_root ? check_ledger(results) : PARCEL_OK);
-  if (!status && store->finish)
-    status = store->finish(store->ctx);
-  return status ? status : parcel_world_follow_root(world, is_root ? publish_file(results) : PARCEL_OK);
-}
-
-/* A complete file whose name has been taken meanwhile stays complete, as a .part. */
-static parcel_status end_file(const parcel_results *results, parcel_status outcome, int *keeps)
-{
-  const parcel_world *world = results->site.world;
-  const parcel_status status = outcome ? outcome : finish(results);
-  *keeps = status == PARCEL_EXISTS;
-  if (status && !*keeps && parcel_world_rank(world) == 0)
-    *keeps = abandon_file(results, status);
-  return status;
-}
-
-parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
-{
-  if (!*results)
-    return outcome;
-  int keeps = 0;
-  const parcel_world *world = (*results)->site.world;
-  const parcel_status status = end_file(*results, outcome, &keeps);
-  const parcel_status shared = parcel_mpi_check(MPI_Bcast(&keeps, 1, MPI_INT, 0, parcel_world_comm(world)),
-                                                "MPI_Bcast of the end of a results file");
-  release(results, keeps || shared);
-  return status ? status : shared;
 }

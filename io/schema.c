@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fault_impl.h"
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
 #include "seal_impl.h"
@@ -24,9 +25,8 @@
 #endif
 
 enum {
-  STATUS_SIZE = 8,         /* "complete" */
-  FAILURES_PER_CHUNK = 64, /* 17 kB */
-  MOST_IN_HEADER = 65535,  /* HDF5's limit for members and for attributes of a group */
+  STATUS_SIZE = 8,        /* "complete" */
+  MOST_IN_HEADER = 65535, /* HDF5's limit for members and for attributes of a group */
   PAGE = 4096,
   STRUCTURE_BYTES = 1 << 16,   /* more than headers, attributes and short texts take */
   BYTES_PER_COLUMN = 3 * PAGE, /* its header and attributes, and its alignment */
@@ -67,13 +67,12 @@ static hid_t placed_layout(void)
   return layout;
 }
 
-/* Chunked, empty, and open for more. */
-static hid_t growing_layout(void)
+/* The same with a header that io/table.c can change: one of version 1, which cannot say how its attributes
+ * came. */
+static hid_t table_layout(void)
 {
-  const hsize_t chunk = FAILURES_PER_CHUNK;
-  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_chunk(layout, 1, &chunk);
-  H5Pset_attr_creation_order(layout, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  const hid_t layout = placed_layout();
+  H5Pset_attr_creation_order(layout, 0);
   return layout;
 }
 
@@ -89,9 +88,7 @@ static bool attach_scales(hid_t dataset, const plan *plan)
 /* The dataset, which the caller closes; negative on failure. Takes layout. */
 static hid_t make_dataset(const plan *plan, hid_t layout)
 {
-  static const hsize_t unlimited[] = {H5S_UNLIMITED};
-  const bool grows = H5Pget_layout(layout) == H5D_CHUNKED;
-  const hid_t space = H5Screate_simple(plan->rank, plan->extent, grows ? unlimited : NULL);
+  const hid_t space = H5Screate_simple(plan->rank, plan->extent, NULL);
   hid_t dataset =
       parcel__hdf5_good(space, "describe the extent of", plan->name)
           ? H5Dcreate2(plan->where, plan->name, plan->type, space, H5P_DEFAULT, layout, H5P_DEFAULT)
@@ -118,7 +115,7 @@ static bool add_dataset(const plan *plan, hid_t layout)
 
 /* A netCDF dimension: a scale of the right length without values. The caller closes it; negative on
  * failure. */
-static hid_t make_dimension(hid_t where, const char *name, parcel_index length, bool grows)
+static hid_t make_dimension(hid_t where, const char *name, parcel_index length)
 {
   char mark[96];
   const plan plan = {.where = where,
@@ -127,7 +124,7 @@ static hid_t make_dimension(hid_t where, const char *name, parcel_index length, 
                      .rank = 1,
                      .extent = {(hsize_t)length},
                      .scales = {H5I_INVALID_HID}};
-  const hid_t scale = make_dataset(&plan, grows ? growing_layout() : H5Pcreate(H5P_DATASET_CREATE));
+  const hid_t scale = make_dataset(&plan, H5Pcreate(H5P_DATASET_CREATE));
   snprintf(mark, sizeof mark, "This is a netCDF dimension but not a netCDF variable.%10" PRId64, length);
   if (scale >= 0 && !parcel__hdf5_good(H5DSset_scale(scale, mark), "make a dimension of", name)) {
     H5Dclose(scale);
@@ -174,7 +171,16 @@ static hid_t open_width(hid_t file, parcel_index width)
   snprintf(name, sizeof name, "width_%" PRId64, width);
   if (H5Lexists(file, name, H5P_DEFAULT) > 0)
     return H5Dopen2(file, name, H5P_DEFAULT);
-  return make_dimension(file, name, width, false);
+  return make_dimension(file, name, width);
+}
+
+/* What stands for a value that there is none of, where there may be such. */
+static bool add_fill_value(hid_t dataset, const parcel_column *column)
+{
+  const parcel_column single = {.type = column->type, .width = 1};
+  max_align_t value;
+  parcel_column_fill(&single, &value, 1);
+  return parcel__hdf5_add_attribute(dataset, "_FillValue", parcel__schema_type(column->type), &value);
 }
 
 static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int c, parcel_index *place)
@@ -195,7 +201,8 @@ static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int
       dataset >= 0 && get_place(dataset, column->name, place) &&
       parcel__hdf5_add_text_attribute(dataset, "long_name",
                                       column->long_name ? column->long_name : column->name, 0) &&
-      parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0);
+      parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0) &&
+      (schema->failures_room == 0 || add_fill_value(dataset, column));
   if (dataset >= 0)
     H5Dclose(dataset);
   if (across >= 0)
@@ -205,7 +212,7 @@ static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int
 
 static bool add_columns(hid_t file, const parcel_schema *schema, parcel_index places[])
 {
-  const hid_t index = make_dimension(file, "index", schema->grid.positions, false);
+  const hid_t index = make_dimension(file, "index", schema->grid.positions);
   bool is_added = index >= 0 &&
                   parcel__hdf5_add_integer_attribute(index, "first", schema->sweep->range.first) &&
                   parcel__hdf5_add_integer_attribute(index, "step", schema->sweep->range.step);
@@ -236,7 +243,7 @@ static hid_t commit_ledger_type(hid_t group)
 static bool add_seal(hid_t group, int columns)
 {
   const parcel_index words = parcel__seal_words(columns);
-  const hid_t word = make_dimension(group, "seal_word", words, false);
+  const hid_t word = make_dimension(group, "seal_word", words);
   const plan plan = {.where = group,
                      .name = "seal",
                      .type = H5T_STD_U64LE,
@@ -252,7 +259,7 @@ static bool add_seal(hid_t group, int columns)
 static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)
 {
   const hid_t type = commit_ledger_type(group);
-  const hid_t block = type >= 0 ? make_dimension(group, "block", blocks, false) : H5I_INVALID_HID;
+  const hid_t block = type >= 0 ? make_dimension(group, "block", blocks) : H5I_INVALID_HID;
   hid_t dataset = H5I_INVALID_HID;
   if (block >= 0) {
     const plan plan = {.where = group,
@@ -282,10 +289,10 @@ static hid_t make_group(hid_t where, const char *name)
   return group;
 }
 
-static bool add_failures(hid_t parcel)
+static bool add_failures(hid_t parcel, parcel_index room)
 {
   const hid_t group = make_group(parcel, "failures");
-  const hid_t failure = group >= 0 ? make_dimension(group, "failure", 0, true) : H5I_INVALID_HID;
+  const hid_t failure = group >= 0 ? make_dimension(group, "failure", room) : H5I_INVALID_HID;
   const hid_t message = parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE);
   bool is_added = failure >= 0;
   const plan plans[] = {{.name = "index", .type = H5T_STD_I64LE},
@@ -295,8 +302,9 @@ static bool add_failures(hid_t parcel)
     plan plan = plans[p];
     plan.where = group;
     plan.rank = 1;
+    plan.extent[0] = (hsize_t)room;
     plan.scales[0] = failure;
-    is_added = add_dataset(&plan, growing_layout());
+    is_added = add_dataset(&plan, table_layout());
   }
   H5Tclose(message);
   if (failure >= 0)
@@ -311,7 +319,8 @@ static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
   const hid_t group = make_group(parcel, "provenance");
   bool is_added = group >= 0;
   for (int i = 0; i < provenance->count && is_added; ++i)
-    is_added = parcel__hdf5_add_text(group, provenance->items[i].name, provenance->items[i].text);
+    is_added = parcel__hdf5_add_text(group, provenance->items[i].name, provenance->items[i].text,
+                                     provenance->items[i].size);
   if (group >= 0)
     H5Gclose(group);
   return is_added;
@@ -323,8 +332,8 @@ static bool add_parcel(hid_t group, const parcel_schema *schema, parcel_index *l
          parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
          parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
          parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
-         add_ledger(group, parcel_block_grid_count(schema->grid), ledger) && add_failures(group) &&
-         add_provenance(group, schema->provenance);
+         add_ledger(group, parcel_block_grid_count(schema->grid), ledger) &&
+         add_failures(group, schema->failures_room) && add_provenance(group, schema->provenance);
 }
 
 /* ---- the file ---- */
@@ -400,9 +409,11 @@ parcel_index parcel__schema_bytes(const parcel_schema *schema)
   parcel_index ledger = 0;
   parcel_index sum = 0;
   for (int i = 0; i < schema->provenance->count; ++i)
-    structure += (parcel_index)strlen(schema->provenance->items[i].text);
+    structure +=
+        (parcel_index)(strlen(schema->provenance->items[i].text) + schema->provenance->items[i].size);
   structure += (parcel_index)sweep->column_count * BYTES_PER_COLUMN +
-               parcel__seal_words(sweep->column_count) * (parcel_index)sizeof(uint64_t);
+               parcel__seal_words(sweep->column_count) * (parcel_index)sizeof(uint64_t) +
+               schema->failures_room * (parcel_index)sizeof(parcel_failure_row);
   if (__builtin_mul_overflow(schema->grid.positions,
                              parcel_columns_bytes(sweep->columns, sweep->column_count), &values) ||
       __builtin_mul_overflow(parcel_block_grid_count(schema->grid), entry, &ledger) ||
@@ -411,17 +422,29 @@ parcel_index parcel__schema_bytes(const parcel_schema *schema)
   return sum;
 }
 
-parcel_status parcel__schema_set_outcome(const char *path, const char *outcome)
+static bool set_state(hid_t file, const parcel_schema_state *state)
 {
-  char status[STATUS_SIZE + 1] = "";
-  char now[PARCEL_TIME_SIZE];
-  snprintf(status, sizeof status, "%s", outcome);
+  return parcel__hdf5_set_text_attribute(file, "status", state->status) &&
+         parcel__hdf5_set_text(file, "parcel/provenance/end_time", state->end_time) &&
+         (!state->owner || parcel__hdf5_set_text(file, "parcel/provenance/owner", state->owner));
+}
+
+/* HDF5 writes three pieces for this, each in place and in one call, and each within one page: the two
+ * texts and the header of the root group. So the file opens whenever the process is killed. */
+parcel_status parcel__schema_set_state(const char *path, const parcel_schema_state *state)
+{
   const parcel_hdf5_printing before = parcel__hdf5_silence();
-  const hid_t file = open_file(path);
-  bool is_set = file >= 0 && parcel__hdf5_set_text_attribute(file, "status", status) &&
-                parcel__hdf5_set_text(file, "parcel/provenance/end_time", parcel__time_text(now));
+  const hid_t file = parcel__fault("results.outcome") ? H5I_INVALID_HID : open_file(path);
+  bool is_set = file >= 0 && set_state(file, state);
   if (file >= 0 && H5Fclose(file) < 0 && is_set)
     is_set = parcel__hdf5_good(-1, "close the file", path);
   parcel__hdf5_restore(before);
   return is_set ? PARCEL_OK : PARCEL_HDF5;
+}
+
+parcel_status parcel__schema_set_outcome(const char *path, const char *outcome)
+{
+  char now[PARCEL_TIME_SIZE];
+  const parcel_schema_state state = {.status = outcome, .end_time = parcel__time_text(now)};
+  return parcel__schema_set_state(path, &state);
 }

@@ -22,7 +22,8 @@ hid_t parcel__schema_access(void);
 typedef struct parcel_schema {
   const parcel_sweep *sweep;
   parcel_block_grid grid;
-  uint64_t seed; /* of the checksums */
+  uint64_t seed;              /* of the checksums */
+  parcel_index failures_room; /* rows of the failures table; 0: the sweep ends at the first failure */
   const char *title;
   const parcel_provenance *provenance;
 } parcel_schema;
@@ -39,8 +40,17 @@ PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, const pa
 /** Bytes the file will have, and some more for its structure; INT64_MAX if that is beyond counting. */
 parcel_index parcel__schema_bytes(const parcel_schema *schema);
 
-/** Writes the status ("complete", "stopped", "failed") and the end time into a file that was laid out. 
- *  Errors: HDF5. */
+/** What changes in a file that was laid out. */
+typedef struct parcel_schema_state {
+  const char *status;   /* "running", "complete", "stopped", "failed" */
+  const char *end_time; /* "" while it runs */
+  const char *owner;    /* parcel__lock_owner; NULL: as it was */
+} parcel_schema_state;
+
+/** Changes it, in place; the file opens at each moment.  Errors: HDF5. */
+PARCEL_MUST_CHECK parcel_status parcel__schema_set_state(const char *path, const parcel_schema_state *state);
+
+/** The same for the end of a run: a status, and now.  Errors: HDF5. */
 PARCEL_MUST_CHECK parcel_status parcel__schema_set_outcome(const char *path, const char *outcome);
 
 #endif

@@ -1,4 +1,5 @@
-/* Places never overlap, so threads of all ranks write where they like, without a lock and without a gather. */
+/* Places never overlap, so threads of all ranks write where they like, without a lock and without a
+ * gather. */
 #include "store_impl.h"
 
 static parcel_status write_values(const parcel_store_site *site, const parcel_block *block)

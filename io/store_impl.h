@@ -39,32 +39,37 @@ typedef struct parcel_store_site {
 typedef struct parcel_store {
   void *ctx;
 
-  /** Keeps a block's values, then its entry in the ledger (parcel__ledger_write): the entry never stands for
+  /** Keeps a block's values, then its entry in the ledger (parcel__ledger_write): the entry never stands
+   * for
    *  values that were not handed to the system. Called by several worker threads at once; must not call MPI
    *  or HDF5. What a worker cannot do itself it leaves to poll, and waits. */
   parcel_status (*write)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
 
-  /** As parcel_sink.poll: on the main thread, every fraction of a millisecond, must not block.  NULL: nothing
+  /** As parcel_sink.poll: on the main thread, every fraction of a millisecond, must not block.  NULL:
+   * nothing
    *  to do. */
   parcel_status (*poll)(void *ctx);
 
   /** As parcel_sink.end. Collective, main thread.  NULL: nothing to do. */
   parcel_status (*end)(void *ctx, parcel_status outcome);
 
-  /** Fetches a block that is done into columns[c][0 .. positions * width). Several threads at once, any rank,
+  /** Fetches a block that is done into columns[c][0 .. positions * width). Several threads at once, any
+   * rank,
    *  whoever wrote it. */
   parcel_status (*read)(void *ctx, parcel_index number, void *const columns[]);
 
   /** Brings all that this rank wrote to the disk. Main thread, not collective. */
   parcel_status (*sync)(void *ctx);
 
-  /** Makes the .part what it shall be under its final name, but for its status; it is synced again afterwards.
+  /** Makes the .part what it shall be under its final name, but for its status; it is synced again
+   * afterwards.
    *  Collective, main thread. A kill at any instant must leave a .part that can be resumed. NULL: it is so
    *  already. */
   parcel_status (*finish)(void *ctx);
 
   /** Frees ctx. Main thread, not collective.
-   *  keeps  the .part stays for a later run, so what lies beside it must too; else all of that is removed */
+   *  keeps  the .part stays for a later run, so what lies beside it must too; else all of that is
+   *  removed */
   void (*close)(void *ctx, bool keeps);
 } parcel_store;
 

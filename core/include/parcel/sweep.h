@@ -42,9 +42,10 @@ typedef struct parcel_sweep {
   const parcel_column *columns; /* [column_count] */
   int column_count;
   parcel_kernel kernel;
-  void *ctx;          /* handed to the kernel */
-  int threads;        /* per rank; 0: parcel_world_cpus */
-  parcel_index block; /* positions per block at most; 0: chosen from size, ranks and threads */
+  void *ctx;              /* handed to the kernel */
+  int threads;            /* per rank; 0: parcel_world_cpus */
+  parcel_index block;     /* positions per block at most; 0: chosen from size, ranks and threads */
+  const char *parameters; /* what else the results depend on, in words; NULL: nothing */
 } parcel_sweep;
 
 /** What becomes of a sweep whose kernel fails at an index. */
@@ -65,14 +66,16 @@ typedef struct parcel_sweep_options {
   /** Asked all the time, on every rank. NULL: nobody asks for anything. */
   const parcel_signals *signals;
 
-  /** Counted from parcel_world_open: no block is begun that may not end in time, going by the longest one so
+  /** Counted from parcel_world_open: no block is begun that may not end in time, going by the longest one
+   * so
    *  far; the sweep then ends as STOPPED. 0: none. */
   double deadline_seconds;
 
   /** The sweep ends as STOPPED once a file of this name is there. NULL: none. */
   const char *halt_file;
 
-  /** A rank without any progress for so long ends the program by MPI_Abort, after every rank has printed what
+  /** A rank without any progress for so long ends the program by MPI_Abort, after every rank has printed
+   * what
    *  its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
   double stall_seconds;
 
@@ -106,7 +109,8 @@ typedef struct parcel_sweep_report {
  *  chosen so that each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every
  *  rank. Collective.
  *
- *  Errors: INVALID (a sweep without kernel, name or columns); RANGE (more blocks than 64 bits can count). */
+ *  Errors: INVALID (a sweep without kernel, name or columns); RANGE (more blocks than 64 bits can
+ *  count). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_grid(const parcel_world *world,
                                                              const parcel_sweep *sweep,
                                                              parcel_block_grid *out);

@@ -56,6 +56,21 @@ typedef struct parcel_results_options {
   const char *title; /* NULL: "KERNEL of RANGE" */
   parcel_io_mode io;
   parcel_index round_bytes; /* of a column, by a rank in one collective write; 0: 1 GiB */
+
+  /** Goes on with what there is: a PATH.part of the same sweep, whose blocks are kept if their bytes are
+   * still
+   *  what was written, or a complete PATH, which is left alone unless `replaces`. Starts afresh if there is
+   *  neither. The block grid is then that of the file. */
+  bool resumes;
+
+  /** Indices that fail go on record (parcel_sink.keeps_failures); the columns then have a _FillValue. */
+  bool keeps_failures;
+  parcel_index max_failures; /* that the file has room for; 0: 10,000 */
+
+  /** Called for every block that is kept, with its values: for what a program adds up along the way.
+   *  Threads: several at once; must not call MPI or HDF5.  NULL: nobody asks. */
+  parcel_status (*keep)(void *ctx, const parcel_block *block);
+  void *keep_ctx;
 } parcel_results_options;
 
 #define PARCEL_RESULTS_OPTIONS_INIT PARCEL_DEFAULTS
@@ -72,6 +87,18 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_results_create(const parcel_wo
                                                                  const parcel_sweep *sweep, const char *path,
                                                                  const parcel_results_options *options,
                                                                  parcel_results **out);
+
+/** What an earlier run has left, in blocks of the grid. */
+typedef struct parcel_results_history {
+  bool is_complete;      /* the finished file was there: nothing is left to do */
+  parcel_index kept;     /* their bytes are what was written */
+  parcel_index missing;  /* not done before */
+  parcel_index damaged;  /* done, but their bytes are not what was written */
+  parcel_index failures; /* indices on record in the blocks that are kept */
+} parcel_results_history;
+
+/** All zeros where nothing was resumed. The same on every rank. */
+PARCEL_API parcel_results_history parcel_results_get_history(const parcel_results *results);
 
 /** Where parcel_sweep_run puts the blocks. Valid until parcel_results_close. */
 PARCEL_API parcel_sink parcel_results_sink(parcel_results *results);

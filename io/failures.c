@@ -1,0 +1,65 @@
+#include "failures_impl.h"
+
+static parcel_status read_entry(const parcel_store_site *site, parcel_index block, parcel_ledger_entry *out)
+{
+  return parcel__ledger_read(&site->file, site->fd, site->ledger, (parcel_span){block, block + 1}, out);
+}
+
+/* The rows of the table do not say which entry they belong to: they are as old as the file. */
+static parcel_status load_table(const parcel_store_site *site, const parcel_table *table,
+                                parcel_failure_records *records)
+{
+  parcel_status status =
+      parcel__table_read(&site->file, site->fd, table, site->sweep->range, site->grid, records);
+  for (parcel_index r = 0; r < records->count && !status; ++r) {
+    parcel_ledger_entry entry = {.checksum = 0};
+    status = read_entry(site, records->items[r].block, &entry);
+    records->items[r].block_checksum = entry.checksum;
+  }
+  return status;
+}
+
+parcel_status parcel__failures_load(const parcel_store_site *site, const parcel_table *table,
+                                    parcel_failure_records *out)
+{
+  parcel_failure_records records = {.items = NULL};
+  parcel_status status = load_table(site, table, &records);
+  if (!status)
+    status = parcel__journals_read(&site->file, &records);
+  if (status) {
+    parcel__records_free(&records);
+    return status;
+  }
+  parcel__records_sort(&records);
+  *out = records;
+  return PARCEL_OK;
+}
+
+/* Leaves those whose block is done with the checksum that they name. */
+static parcel_status drop_stale(const parcel_store_site *site, parcel_failure_records *records)
+{
+  parcel_index kept = 0;
+  for (parcel_index r = 0; r < records->count; ++r) {
+    const parcel_failure_record *record = &records->items[r];
+    parcel_ledger_entry entry = {.checksum = 0};
+    const parcel_status status = read_entry(site, record->block, &entry);
+    if (status)
+      return status;
+    if (entry.state == PARCEL_BLOCK_DONE && entry.checksum == record->block_checksum)
+      records->items[kept++] = *record;
+  }
+  records->count = kept;
+  return PARCEL_OK;
+}
+
+parcel_status parcel__failures_settle(const parcel_store_site *site, parcel_table *table, parcel_index *count)
+{
+  parcel_failure_records records = {.items = NULL};
+  parcel_status status = parcel__failures_load(site, table, &records);
+  if (!status && !(status = drop_stale(site, &records)) && (records.count > 0 || table->count > 0))
+    status = parcel__table_write(&site->file, site->fd, table, &records);
+  if (!status)
+    *count = records.count;
+  parcel__records_free(&records);
+  return status;
+}

@@ -1,0 +1,148 @@
+/* Rank 0 finds or makes the file. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "claim_impl.h"
+#include "identity_impl.h"
+#include "lock_impl.h"
+#include "reader_impl.h"
+#include "results_impl.h"
+#include "schema_impl.h"
+
+/* ---- a new file ---- */
+
+static parcel_status make_title(const parcel_sweep *sweep, const parcel_results_options *options, char **out)
+{
+  char range[PARCEL_RANGE_TEXT_SIZE];
+  parcel_range_format(sweep->range, range, sizeof range);
+  const int length =
+      options->title ? asprintf(out, "%s", options->title) : asprintf(out, "%s of %s", sweep->name, range);
+  return length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the file's title") : PARCEL_OK;
+}
+
+static parcel_index failures_room(const parcel_results_options *options)
+{
+  if (!options->keeps_failures)
+    return 0;
+  return options->max_failures > 0 ? options->max_failures : PARCEL_TABLE_ROOM;
+}
+
+/* Its structure, under its fresh name. */
+static parcel_status lay_out(parcel_results *results, const parcel_schema *schema)
+{
+  parcel_store_site *site = &results->site;
+  const char *path = site->file.fresh;
+  parcel_status status = parcel__schema_create(path, schema, &site->ledger, site->columns);
+  if (!status)
+    status = parcel__table_find(path, &site->file, site->fd, &results->table);
+  return status ? status : parcel__table_set_count(&site->file, site->fd, &results->table, 0);
+}
+
+static parcel_status make_part(parcel_results *results, const parcel_schema *schema)
+{
+  parcel_store_site *site = &results->site;
+  const parcel_file *file = &site->file;
+  parcel_status status = parcel__claim_make(file, results->replaces, parcel__schema_bytes(schema), &site->fd);
+  if (status)
+    return status;
+  parcel__journals_remove(file); /* of a .part that somebody has removed */
+  if (!(status = lay_out(results, schema)))
+    status = parcel__claim_show(file, site->fd);
+  results->has_part = status == PARCEL_OK;
+  if (status)
+    unlink(file->fresh);
+  return status;
+}
+
+static parcel_status make_file(parcel_results *results, const parcel_provenance *provenance,
+                               const parcel_results_options *options)
+{
+  parcel_store_site *site = &results->site;
+  char *title = NULL;
+  parcel_status status = PARCEL_OK;
+  if ((status = parcel__claim_check(&site->file, results->replaces)) ||
+      (status = parcel__file_draw_seed(&site->seed)) || (status = make_title(site->sweep, options, &title)))
+    return status;
+  const parcel_schema schema = {.sweep = site->sweep,
+                                .grid = site->grid,
+                                .seed = site->seed,
+                                .failures_room = failures_room(options),
+                                .title = title,
+                                .provenance = provenance};
+  status = make_part(results, &schema);
+  free(title);
+  return status;
+}
+
+/* ---- a file that is there ---- */
+
+/* The site of a file of the same sweep. */
+static parcel_status take_site(parcel_results *results, const parcel_reader *reader)
+{
+  parcel_store_site *site = &results->site;
+  const parcel_status status = parcel__identity_check(reader, site->sweep);
+  if (status)
+    return status;
+  site->grid = parcel_reader_grid(reader);
+  site->seed = reader->seed;
+  site->ledger = reader->ledger;
+  for (int c = 0; c < site->sweep->column_count; ++c)
+    site->columns[c] = reader->places[c].offset;
+  results->history.failures = parcel_reader_failure_count(reader);
+  return PARCEL_OK;
+}
+
+static parcel_status read_site(parcel_results *results, const char *path, bool *is_complete)
+{
+  parcel_reader *reader = NULL;
+  parcel_status status = parcel_reader_open(path, &reader);
+  if (!status)
+    status = take_site(results, reader);
+  if (!status)
+    *is_complete = strcmp(parcel_reader_status(reader), "complete") == 0;
+  parcel_reader_close(&reader);
+  return status;
+}
+
+static parcel_status recognise_file(parcel_results *results)
+{
+  const char *path = results->site.file.path;
+  bool is_complete = false;
+  const parcel_status status = read_site(results, path, &is_complete);
+  if (!status && !is_complete)
+    return parcel_fail(PARCEL_CORRUPT, "'%s' has its final name, but is not complete; it was renamed by hand",
+                       path);
+  results->state = PARCEL_OUTPUT_COMPLETE;
+  return status;
+}
+
+/* The lock is held already. */
+static parcel_status resume_part(parcel_results *results)
+{
+  const parcel_file *file = &results->site.file;
+  bool is_complete = false;
+  parcel_status status = read_site(results, file->part, &is_complete);
+  if (!status)
+    status = parcel__table_find(file->part, file, results->site.fd, &results->table);
+  results->state = PARCEL_OUTPUT_RESUMED;
+  return status;
+}
+
+parcel_status parcel__output_open(parcel_results *results, const parcel_provenance *provenance,
+                                  const parcel_results_options *options)
+{
+  parcel_store_site *site = &results->site;
+  struct stat info;
+  if (options->resumes && !results->replaces && stat(site->file.path, &info) == 0 && S_ISREG(info.st_mode))
+    return recognise_file(results);
+  if (options->resumes) {
+    const parcel_status status = parcel__lock_open(site->file.part, false, &site->fd);
+    if (status || site->fd >= 0)
+      return status ? status : resume_part(results);
+  }
+  return make_file(results, provenance, options);
+}

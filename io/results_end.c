@@ -1,0 +1,115 @@
+/* The end of a results file: bytes, then ledger, then failures, then status, then name; each on the disk
+ * before the next where the order matters to a power cut. Only the rename makes a file that anybody
+ * believes in. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "failures_impl.h"
+#include "results_impl.h"
+#include "schema_impl.h"
+#include "seal_impl.h"
+
+static parcel_status count_done(const parcel_results *results, parcel_index *done)
+{
+  const parcel_store_site *site = &results->site;
+  return parcel__ledger_count(&site->file, site->fd, site->ledger, parcel_block_grid_count(site->grid), done);
+}
+
+static parcel_status check_ledger(const parcel_results *results)
+{
+  const parcel_index blocks = parcel_block_grid_count(results->site.grid);
+  parcel_index done = 0;
+  const parcel_status status = count_done(results, &done);
+  if (!status && done < blocks)
+    return parcel_fail(PARCEL_IO, "only %" PRId64 " of %" PRId64 " blocks of '%s' are in its ledger", done,
+                       blocks, results->site.file.part);
+  return status;
+}
+
+/* Rank 0's last work after a success: failures, status, seal, all of it on the disk, name. */
+static parcel_status publish_file(parcel_results *results)
+{
+  const parcel_store_site *site = &results->site;
+  parcel_status status = PARCEL_OK;
+  if ((status = parcel__failures_settle(site, &results->table, &results->history.failures)) ||
+      (status = parcel__schema_set_outcome(site->file.part, "complete")) ||
+      (status = parcel__seal_make(&site->file, site->fd)) ||
+      (status = parcel__file_sync(&site->file, site->fd)) ||
+      (status = parcel__file_publish(&site->file, results->replaces)))
+    return status;
+  parcel__journals_remove(&site->file);
+  return PARCEL_OK;
+}
+
+/* Rank 0's work after a failure; what goes wrong here must not hide what went wrong before. False: nothing
+ * was worth keeping. */
+static bool abandon_file(const parcel_results *results, parcel_status outcome)
+{
+  const parcel_store_site *site = &results->site;
+  char text[PARCEL_ERROR_SIZE];
+  parcel_index done = 0;
+  snprintf(text, sizeof text, "%s", parcel_last_error());
+  const bool is_empty = count_done(results, &done) == PARCEL_OK && done == 0;
+  const bool keeps = !is_empty || outcome == PARCEL_STOPPED;
+  if (!keeps) {
+    unlink(site->file.part);
+    parcel__journals_remove(&site->file);
+  } else if (parcel__schema_set_outcome(site->file.part, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
+    parcel_world_warn(site->world, "%s", parcel_last_error());
+  }
+  parcel_fail(outcome, "%s", text);
+  return keeps;
+}
+
+/* All ranks' work after a success. */
+static parcel_status finish(parcel_results *results)
+{
+  const parcel_world *world = results->site.world;
+  const parcel_store *store = &results->store;
+  const bool is_root = parcel_world_rank(world) == 0;
+  parcel_status status = store->sync(store->ctx);
+  if (!status)
+    status = parcel__journal_sync(&results->journal);
+  if (!(status = parcel_world_agree(world, status)))
+    status = parcel_world_follow_root(world, is_root ? check_ledger(results) : PARCEL_OK);
+  if (!status && store->finish)
+    status = store->finish(store->ctx);
+  return status ? status : parcel_world_follow_root(world, is_root ? publish_file(results) : PARCEL_OK);
+}
+
+/* A complete file whose name has been taken meanwhile stays complete, as a .part. */
+static parcel_status end_file(parcel_results *results, parcel_status outcome, bool *keeps)
+{
+  const parcel_status status = outcome ? outcome : finish(results);
+  *keeps = status == PARCEL_EXISTS;
+  if (status && !*keeps && parcel_world_rank(results->site.world) == 0)
+    *keeps = abandon_file(results, status);
+  return status;
+}
+
+/* Words for a file that is complete but for its failures. */
+static parcel_status fail_for_failures(const parcel_results *results, parcel_index failures)
+{
+  return parcel_fail(PARCEL_FAILURES,
+                     "complete, but %" PRId64 " of %" PRId64 " indices failed, listed in %s:/parcel/failures",
+                     failures, results->site.sweep->range.count, results->site.file.path);
+}
+
+parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
+{
+  parcel_results *ending = *results;
+  if (!ending)
+    return outcome;
+  bool keeps = true;
+  parcel_status status = outcome;
+  if (ending->state != PARCEL_OUTPUT_COMPLETE)
+    status = end_file(ending, outcome, &keeps);
+  int64_t told[2] = {keeps, ending->history.failures};
+  const parcel_status shared = parcel_mpi_check(
+      MPI_Bcast(told, 2, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)), "MPI_Bcast of a file's end");
+  if (!status && !(status = shared) && told[1] > 0)
+    status = fail_for_failures(ending, told[1]);
+  parcel__results_release(results, told[0] || shared);
+  return status;
+}
