@@ -282,7 +282,7 @@ parcel_status parcel_future_wait_for(parcel_future *future, double timeout_secon
 {
   if (is_done(future))
     return look_at(future);
-  if (parcel__may_not_block(future->executor))
+  if (timeout_seconds != 0 && parcel__may_not_block(future->executor))
     return parcel_fail(PARCEL_INVALID,
                        "a then-callback waited for a task of its own executor; wait in a task");
   if (timeout_seconds < 0 && parcel__task_block(future, NULL))

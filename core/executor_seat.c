@@ -69,8 +69,42 @@ static void settle(parcel__seat *seat)
   seat->ended = 0;
 }
 
-static void call_another(parcel_executor *executor, parcel_index waiting)
+static bool can_call(const parcel_executor *executor)
 {
+  if (executor->pollers > executor->starting)
+    return false;
+  return executor->sleepers > 0 || (executor->live < executor->options.threads && !executor->cannot_grow);
+}
+
+bool parcel__seat_call(parcel_executor *executor, parcel_index waiting)
+{
+  if (waiting == 0 || !can_call(executor))
+    return false;
+  if (executor->sleepers > 0) {
+    --executor->sleepers;
+    ++executor->wakes;
+    ++executor->pollers;
+    return true;
+  }
+  if (executor->starting < waiting)
+    executor->cannot_grow = parcel__seat_start(executor) != 0;
+  return false;
+}
+
+/* After taking tasks, of which the seat begins one at once: what others wait for may have counted on this
+ * thread. */
+static void call_another(const parcel__seat *seat)
+{
+  parcel_executor *executor = seat->executor;
+  if (!can_call(executor))
+    return;
+  parcel_index waiting = executor->tail - executor->head;
+  for (int s = 0; s < executor->options.threads && !executor->runner.run; ++s) {
+    const parcel__seat *other = &executor->seats[s];
+    waiting += other->batch_size - atomic_load_explicit(&other->next, memory_order_relaxed);
+  }
+  if (seat->batch_size > 0 && !executor->runner.run)
+    --waiting;
   if (parcel__seat_call(executor, waiting))
     pthread_cond_signal(&executor->work);
 }
@@ -93,7 +127,7 @@ static bool take_from_queue(parcel__seat *seat)
     return false;
   if (executor->blocked_submitters > 0)
     pthread_cond_broadcast(&executor->room);
-  call_another(executor, queued - (executor->runner.run ? share : 1));
+  call_another(seat);
   return true;
 }
 
@@ -105,7 +139,7 @@ static bool steal(parcel__seat *seat)
     for (int t = atomic_load_explicit(&other->next, memory_order_relaxed); t < other->batch_size; ++t)
       if (parcel__task_claim(other->batch[t], 0)) {
         seat->stolen = other->batch[t];
-        call_another(executor, other->batch_size - t - 1);
+        call_another(seat);
         return true;
       }
   }
@@ -113,21 +147,6 @@ static bool steal(parcel__seat *seat)
 }
 
 /* ---- nothing to do: under the mutex but while waiting ---- */
-
-bool parcel__seat_call(parcel_executor *executor, parcel_index waiting)
-{
-  if (waiting <= 0 || executor->pollers > executor->starting)
-    return false;
-  if (executor->sleepers > 0) {
-    --executor->sleepers;
-    ++executor->wakes;
-    ++executor->pollers;
-    return true;
-  }
-  if (executor->live < executor->options.threads && executor->starting < waiting && !executor->cannot_grow)
-    executor->cannot_grow = parcel__seat_start(executor) != 0;
-  return false;
-}
 
 static void spin(parcel_executor *executor)
 {

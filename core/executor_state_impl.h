@@ -79,8 +79,8 @@ struct parcel_executor {
    * is an idle thread only if one of them polls. */
   int live;              /* threads, those that start included */
   int starting, pollers; /* starting ones are pollers, too */
-  int sleepers,
-      wakes; /* of the sleepers so many were woken and do not know it yet; not counted in sleepers */
+  int sleepers;
+  int wakes; /* sleepers that were woken and do not know it yet; pollers now */
   bool has_spinner, has_napper;
   bool cannot_grow;      /* the system has refused a thread */
   atomic_bool is_ending; /* threads return */
