@@ -91,8 +91,7 @@ bool parcel__seat_call(parcel_executor *executor, parcel_index waiting)
   return false;
 }
 
-/* After taking tasks, of which the seat begins one at once: what others wait for may have counted on this
- * thread. */
+/* After taking tasks: those that are left, here or elsewhere, may have counted on this thread. */
 static void call_another(const parcel__seat *seat)
 {
   parcel_executor *executor = seat->executor;
@@ -103,8 +102,6 @@ static void call_another(const parcel__seat *seat)
     const parcel__seat *other = &executor->seats[s];
     waiting += other->batch_size - atomic_load_explicit(&other->next, memory_order_relaxed);
   }
-  if (seat->batch_size > 0 && !executor->runner.run)
-    --waiting;
   if (parcel__seat_call(executor, waiting))
     pthread_cond_signal(&executor->work);
 }
@@ -120,7 +117,7 @@ static bool take_from_queue(parcel__seat *seat)
   for (int t = 0; t < share; ++t)
     seat->batch[t] = executor->ring[(executor->head + t) & (executor->ring_size - 1)];
   seat->batch_size = (int)share;
-  atomic_store_explicit(&seat->next, 0, memory_order_relaxed);
+  atomic_store_explicit(&seat->next, share > 0, memory_order_relaxed); /* the first is begun at once */
   executor->head += share;
   atomic_store_explicit(&executor->queued, queued - share, memory_order_relaxed);
   if (share == 0)

@@ -8,7 +8,7 @@ build_packages=(gcc libc6-dev make cmake pkg-config libopenmpi-dev openmpi-bin l
 # To test it: the unit test library, oracles that read the results, and what checks the code itself.
 test_packages=("${build_packages[@]}" g++ gfortran git libcmocka-dev python3 python3-h5py python3-numpy
   python3-netcdf4 python3-xarray python3-xxhash netcdf-bin clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-  util-linux procps iproute2 munge slurmctld slurmd slurm-client faketime)
+  util-linux procps valgrind iproute2 munge slurmctld slurmd slurm-client faketime)
 
 is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
