@@ -172,6 +172,12 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
   return status;
 }
 
+static parcel_status settle_deadline(const parcel_world *world, parsquares_arguments *arguments)
+{
+  return arguments->asks_for_deadline ? parcel_batch_deadline(world, &arguments->deadline_seconds)
+                                      : PARCEL_OK;
+}
+
 int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
@@ -187,11 +193,13 @@ int main(int argc, char **argv)
     return is_root ? parcel_status_exit_code(usage) : code;
   }
   parcel_world_set_quiet(world, arguments.is_quiet);
-  if (arguments.action == PARSQUARES_RUN)
-    status = run(world, &arguments);
-  else if (is_root && arguments.action == PARSQUARES_HELP)
+  if (arguments.action == PARSQUARES_RUN) {
+    if (!(status = settle_deadline(world, &arguments)))
+      status = run(world, &arguments);
+  } else if (is_root && arguments.action == PARSQUARES_HELP) {
     parsquares_help();
-  else if (is_root)
+  } else if (is_root) {
     printf("parsquares (Parcel) %s\n", PARCEL_VERSION);
+  }
   return parcel_world_close(&world, command_line_flush(status));
 }

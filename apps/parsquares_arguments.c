@@ -35,7 +35,10 @@ static const struct argp_option options[] = {
     {"on-error", KEY_ON_ERROR, "WHAT", 0,
      "at an index that fails: stop (default), or record it in the file and go on", 0},
     {"max-failures", KEY_MAX_FAILURES, "N|P%", 0, "with --on-error=record: give up after so many", 0},
-    {"deadline", KEY_DEADLINE, "SECONDS", 0, "stop early, resumable, before this much time has passed", 0},
+    {"deadline", KEY_DEADLINE, "SECONDS", 0,
+     "stop early, resumable, before this much time has passed; auto (default): before the batch job ends; "
+     "none",
+     0},
     {"halt-file", KEY_HALT_FILE, "FILE", 0, "stop early, resumable, once FILE is there", 0},
     {"stall-timeout", KEY_STALL_TIMEOUT, "SECONDS", 0,
      "end, resumable, when a rank makes no progress for so long, and say what each was doing", 0},
@@ -99,6 +102,14 @@ static parcel_status parse_max_failures(const char *text, parsquares_arguments *
   return PARCEL_OK;
 }
 
+static parcel_status parse_deadline(const char *text, parsquares_arguments *into)
+{
+  into->asks_for_deadline = strcmp(text, "auto") == 0;
+  if (into->asks_for_deadline || strcmp(text, "none") == 0)
+    return PARCEL_OK;
+  return command_line_seconds("--deadline", text, &into->deadline_seconds);
+}
+
 /* A word is the RANGE. */
 static parcel_status take_word(void *ctx, const char *text)
 {
@@ -126,7 +137,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_RESUME: into->resumes = true; return PARCEL_OK;
   case KEY_ON_ERROR: return parse_on_error(value, &into->on_error);
   case KEY_MAX_FAILURES: return parse_max_failures(value, into);
-  case KEY_DEADLINE: return command_line_seconds("--deadline", value, &into->deadline_seconds);
+  case KEY_DEADLINE: return parse_deadline(value, into);
   case KEY_HALT_FILE: return command_line_file("--halt-file", value, &into->halt_file);
   case KEY_STALL_TIMEOUT: return command_line_seconds("--stall-timeout", value, &into->stall_seconds);
   case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
@@ -169,7 +180,8 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
 /* getopt has printed already what it does not know. */
 parcel_status parsquares_parse(int argc, char **argv, bool speaks, parsquares_arguments *out)
 {
-  *out = (parsquares_arguments){.output = "squares.h5", .range = {.first = 1, .step = 1, .count = 1000000}};
+  *out = (parsquares_arguments){
+      .output = "squares.h5", .range = {.first = 1, .step = 1, .count = 1000000}, .asks_for_deadline = true};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = out};
   parcel_status status = powers_parse("2", &out->powers);
   if (!status)

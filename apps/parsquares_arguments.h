@@ -25,6 +25,7 @@ typedef struct parsquares_arguments {
   parcel_index max_failures;   /* 0: no limit */
   double max_failures_percent; /* of the range; 0: none was given */
   double deadline_seconds;     /* 0: none */
+  bool asks_for_deadline;      /* the batch system */
   double stall_seconds;        /* 0: never */
   const char *halt_file;       /* NULL: none */
   parcel_progress_kind progress;

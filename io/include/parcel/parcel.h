@@ -5,6 +5,7 @@
 
 #include <parcel/barrier.h>
 #include <parcel/base.h>
+#include <parcel/batch.h>
 #include <parcel/block.h>
 #include <parcel/column.h>
 #include <parcel/exchange.h>
