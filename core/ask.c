@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bell_impl.h"
+#include "world_impl.h"
 
 /* In a process group of its own, with the signals as they are for a new program. */
 static int spawn(const char *const argv[], int out, pid_t *child)

@@ -10,7 +10,6 @@
 
 #include "ask_impl.h"
 #include "batch_impl.h"
-#include "bell_impl.h"
 #include "world_impl.h"
 
 enum { ANSWER_SIZE = 65536 };

@@ -6,6 +6,10 @@ import time
 from parsquares_runner import ProgramTest, main
 
 
+# No Slurm of its own, and the PATH as it is.
+LAUNCHER = ["--noprefix", "--mca", "plm", "isolated", "--mca", "ras", "^slurm"]
+
+
 class DeadlineTest(ProgramTest):
     def run_job(self, script, *arguments, ranks=2):
         """Runs inside of a Slurm job, whose squeue is this script."""
@@ -15,7 +19,7 @@ class DeadlineTest(ProgramTest):
         squeue.chmod(0o755)
         environment = {"SLURM_JOB_ID": "7", "PATH": f"{programs}:{os.environ['PATH']}"}
         outcome = self.run_program("-t", 1, *arguments, ranks=ranks, environment=environment,
-                                   launcher=["--mca", "plm", "isolated", "--mca", "ras", "^slurm"])
+                                   launcher=LAUNCHER)
         self.was_asked = (programs / "asked").exists()
         return outcome
 
