@@ -1,9 +1,11 @@
-/* HDF5 can shrink and grow a dataset, but frees and allocates room as it does, in several steps: a process
- * that is killed between them leaves a broken file. The extent alone is one number in the dataset's
- * header, 8 bytes in place. Where it stands is documented (HDF5 File Format Specification 3.0, IV.A.1.a
- * and IV.A.2.b): a version 1 object header is a prefix of 16 bytes, then messages, each with 8 bytes of
- * type, size and flags; a dataspace message (type 1) of version 1 is 8 bytes, then each extent, then each
- * largest extent. Version 1 headers have no checksum. */
+/* HDF5 can shrink and grow a dataset, but frees and allocates room as it does, in several steps: a
+ * process that is killed between them leaves a broken file. The extent alone is one number in the
+ * dataset's header, 8 bytes in place, and the largest extent behind it. Where they stand is documented
+ * (HDF5 File Format Specification 3.0, IV.A.1.a, IV.A.2.b and IV.A.2.q): an object header of version 1
+ * is a prefix of 16 bytes, then messages, each with 8 bytes of type, size and flags; some of them may be
+ * elsewhere in the file, where a continuation message (type 16) says. A dataspace message (type 1) of
+ * version 1 is 8 bytes, then the extents, then the largest extents. Headers of version 1 have no
+ * checksum. */
 #include "table_impl.h"
 
 #include <hdf5.h>
@@ -27,42 +29,66 @@ typedef H5O_info_t object_info;
 
 /* ---- where it is ---- */
 
-enum { PREFIX_BYTES = 16, MESSAGE_BYTES = 8, DATASPACE = 1, DATASPACE_BYTES = 8, MOST_HEADER_BYTES = 4096 };
+enum {
+  PREFIX_BYTES = 16,
+  MESSAGE_BYTES = 8,
+  DATASPACE = 1,
+  CONTINUATION = 16,
+  EXTENT_OFFSET = 8,
+  MOST_BYTES = 4096
+};
 
-static unsigned number16(const unsigned char *bytes)
+static uint64_t number_at(const unsigned char *bytes, size_t size)
 {
-  return (unsigned)bytes[0] | (unsigned)bytes[1] << 8;
+  uint64_t number = 0;
+  memcpy(&number, bytes, size); /* both are little-endian */
+  return number;
 }
 
-/* The place of a one-dimensional extent within an object header of `size` bytes; 0 if there is none. */
-static size_t find_extent(const unsigned char *header, size_t size)
+/* Messages of an object header that follow each other in the file. */
+typedef struct piece {
+  parcel_index begin, end;
+} piece;
+
+/* The place of the extent of a one-dimensional dataspace, if it is in this piece, else 0; and where the
+ * header goes on behind it, if it does. */
+static parcel_index search_piece(const unsigned char *bytes, piece piece, struct piece *next)
 {
-  if (size < PREFIX_BYTES || header[0] != 1)
-    return 0;
-  for (size_t at = PREFIX_BYTES; at + MESSAGE_BYTES + DATASPACE_BYTES + 16 <= size;) {
-    const unsigned char *data = header + at + MESSAGE_BYTES;
-    if (number16(header + at) == DATASPACE)
-      return data[0] == 1 && data[1] == 1 && (data[2] & 1) ? at + MESSAGE_BYTES + DATASPACE_BYTES : 0;
-    at += MESSAGE_BYTES + number16(header + at + 2);
+  for (parcel_index at = piece.begin; at + MESSAGE_BYTES + 2 * EXTENT_OFFSET <= piece.end;) {
+    const unsigned char *message = bytes + (at - piece.begin);
+    const unsigned char *data = message + MESSAGE_BYTES;
+    const uint64_t type = number_at(message, 2);
+    if (type == DATASPACE)
+      return data[0] == 1 && data[1] == 1 && (data[2] & 1) ? at + MESSAGE_BYTES + EXTENT_OFFSET : 0;
+    if (type == CONTINUATION) {
+      next->begin = (parcel_index)number_at(data, 8);
+      next->end = next->begin + (parcel_index)number_at(data + 8, 8);
+    }
+    at += MESSAGE_BYTES + (parcel_index)number_at(message + 2, 2);
   }
   return 0;
 }
 
-/* The extent's place in the file and its value, from the header at `address`. */
-static parcel_status read_extent(const parcel_file *file, int fd, haddr_t address, size_t size,
-                                 const char *name, parcel_index *place)
+/* The place of a dataset's extent in the file, from its header at `address`. */
+static parcel_status find_extent(const parcel_file *file, int fd, parcel_index address, const char *name,
+                                 parcel_index *place)
 {
-  unsigned char header[MOST_HEADER_BYTES];
-  const size_t length = size < sizeof header ? size : sizeof header;
-  const parcel_status status =
-      parcel__file_read(file, fd, header, (parcel_index)length, (parcel_index)address);
-  if (status)
-    return status;
-  const size_t found = find_extent(header, length);
-  if (found == 0)
+  unsigned char bytes[MOST_BYTES];
+  parcel_status status = parcel__file_read(file, fd, bytes, PREFIX_BYTES, address);
+  piece next = {address + PREFIX_BYTES, address + PREFIX_BYTES + (parcel_index)number_at(bytes + 8, 4)};
+  bool is_sane = !status && bytes[0] == 1;
+  parcel_index found = 0;
+  while (!status && is_sane && found == 0 && next.end > next.begin) {
+    const piece piece = next;
+    next = (struct piece){0, 0};
+    is_sane = piece.end - piece.begin <= MOST_BYTES;
+    if (is_sane && !(status = parcel__file_read(file, fd, bytes, piece.end - piece.begin, piece.begin)))
+      found = search_piece(bytes, piece, &next);
+  }
+  if (!status && found == 0)
     return parcel_fail(PARCEL_HDF5, "the extent of 'parcel/failures/%s' is not where HDF5 puts it", name);
-  *place = (parcel_index)(address + found);
-  return PARCEL_OK;
+  *place = found;
+  return status;
 }
 
 static parcel_status find_dataset(hid_t group, const parcel_file *file, int fd, int which, parcel_table *out)
@@ -80,8 +106,7 @@ static parcel_status find_dataset(hid_t group, const parcel_file *file, int fd, 
   if (!parcel__hdf5_good(H5Oget_info1(dataset, &info), "look at", names[which]))
     status = PARCEL_HDF5;
   else
-    status =
-        read_extent(file, fd, info.addr, (size_t)info.hdr.space.total, names[which], &out->extents[which]);
+    status = find_extent(file, fd, (parcel_index)info.addr, names[which], &out->extents[which]);
   H5Dclose(dataset);
   return status;
 }
