@@ -54,7 +54,7 @@ typedef struct piece {
  * header goes on behind it, if it does. */
 static parcel_index search_piece(const unsigned char *bytes, piece piece, struct piece *next)
 {
-  for (parcel_index at = piece.begin; at + MESSAGE_BYTES + 2 * EXTENT_OFFSET <= piece.end;) {
+  for (parcel_index at = piece.begin; at + MESSAGE_BYTES + EXTENT_BYTES <= piece.end;) {
     const unsigned char *message = bytes + (at - piece.begin);
     const unsigned char *data = message + MESSAGE_BYTES;
     const uint64_t type = number_at(message, 2);
