@@ -17,6 +17,7 @@
 enum { SPINS = 1000, MOST_STARTS = 10 };
 
 static const double look_at_server_seconds = 0.5; /* whether it lives, while waiting for its news */
+static const double look_around_seconds = 0.01;   /* between two calls of a seat's look */
 static const double leave_seconds = 1;            /* for a worker to end by itself */
 
 /* ---- waiting ---- */
@@ -122,13 +123,24 @@ static parcel_status take_answer(const parcel_slot *slot)
   return parcel_fail(slot->status, "%s", *slot->error ? slot->error : parcel_status_text(slot->status));
 }
 
+static parcel_status await_answer(const parcel_seat *own, uint32_t call, double deadline)
+{
+  for (;;) {
+    const double look = own->look ? parcel__now() + look_around_seconds : INFINITY;
+    const parcel_status status = await(own->slot, has_answered, call, deadline < look ? deadline : look);
+    if (status != PARCEL_TIMEOUT || deadline <= look)
+      return status;
+    own->look(own->look_ctx);
+  }
+}
+
 /* Waits for a call that was posted.
  *
  * was_begun  false if the worker died before: then nothing of the call has happened */
 static parcel_status finish(parcel_seat *own, uint32_t call, double timeout_seconds, bool *was_begun)
 {
   parcel_slot *slot = own->slot;
-  parcel_status status = await(slot, has_answered, call, deadline_in(timeout_seconds));
+  parcel_status status = await_answer(own, call, deadline_in(timeout_seconds));
   const bool is_late = status == PARCEL_TIMEOUT;
   if (is_late) {
     parcel__slot_request(slot, PARCEL_SLOT_ASKS_KILL);
@@ -314,6 +326,7 @@ void parcel_workers_destroy(parcel_workers **workers)
     end_processes(ending);
   parcel_pool_destroy(&ending->pool);
   parcel_shared_free(ending->spans);
+  parcel__workers_end_batches(ending);
   if (ending->slots)
     parcel__slots_give(ending->slots, ending->processes);
   free(ending->seats);

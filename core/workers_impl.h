@@ -11,6 +11,10 @@ typedef struct parcel_seat {
   atomic_bool is_busy;
   bool is_ready;      /* the present process has run its initializer */
   parcel_index calls; /* that the present process has done */
+
+  /* What the supervising thread does now and then while it waits; NULL: nothing. */
+  void (*look)(void *ctx);
+  void *look_ctx;
 } parcel_seat;
 
 struct parcel_workers {
@@ -22,6 +26,11 @@ struct parcel_workers {
   /* Made by the first loop. */
   parcel_pool *pool;              /* a thread to supervise each process */
   struct parcel_span_call *spans; /* [processes], shared */
+
+  struct parcel_batch **batches; /* [processes], shared; of an executor, made with the first */
 };
+
+/** Frees what the workers' executors used. */
+void parcel__workers_end_batches(parcel_workers *workers);
 
 #endif

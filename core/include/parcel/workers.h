@@ -30,6 +30,7 @@
 #include <stdbool.h>
 
 #include <parcel/base.h>
+#include <parcel/executor.h>
 #include <parcel/pool.h>
 
 #ifdef __cplusplus
@@ -124,6 +125,26 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_call(parcel_workers *w
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_for(parcel_workers *workers, parcel_index count,
                                                               parcel_index grain, parcel_body body, void *ctx,
                                                               double timeout_seconds);
+
+/** Makes an executor (parcel/executor.h) whose tasks run in the worker processes.
+ *
+ *  A task's argument is copied to its worker and, when the body has returned, back: submit it with its
+ *  size (parcel_submit_options.argument_bytes; the stride for parcel_executor_map). Without a size the body
+ *  gets the pointer, to what is in shared memory or unchanged since parcel_workers_prepare. Pointers in an
+ *  argument are pointers all the same.
+ *
+ *  A task that kills its worker fails with CRASHED, one that exceeds its timeout_seconds with TIMEOUT, and
+ *  no other task notices. Tasks go to a worker several at a time, but for those with a timeout.
+ *  A cancelled task that its worker has not begun yet does not run, and is CANCELLED.
+ *
+ *  options  as for parcel_executor_create; NULL for the defaults. threads is the number of processes,
+ *           whatever it says; initialize, finalize and ctx have no effect: workers have their own initializer
+ *  Owns:    *out is the caller's, for parcel_executor_destroy, before parcel_workers_destroy. One executor
+ *           at a time, and no call or loop of the same workers meanwhile.
+ *  Errors:  as parcel_executor_create. */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_executor(parcel_workers *workers,
+                                                                   const parcel_executor_options *options,
+                                                                   parcel_executor **out);
 
 /** Ends the workers: they finish what they are doing only if it takes less than a second. *workers becomes
  *  NULL; NULL is fine. Not during a call. */
