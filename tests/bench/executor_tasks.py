@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Empty tasks per second of the executor, in turns with Python's ThreadPoolExecutor: executor_tasks.py BUILD [ROUNDS]"""
+"""Empty tasks per second of the executor and of Python's ThreadPoolExecutor: executor_tasks.py BUILD [ROUNDS]"""
 import concurrent.futures
 import os
 import re
@@ -37,7 +37,8 @@ def main():
     base = statistics.median(rates["ThreadPoolExecutor"])
     for name, values in rates.items():
         median = statistics.median(values)
-        print(f"  {name:<24} {median:12,.0f} /s   ratio {median / base:6.1f}   ({min(values):,.0f} to {max(values):,.0f})")
+        spread = f"{min(values):,.0f} to {max(values):,.0f}"
+        print(f"  {name:<24} {median:12,.0f} /s   ratio {median / base:6.1f}   ({spread})")
 
 
 main()

@@ -307,7 +307,8 @@ static void executor_task_may_not_wait_for_all_nor_destroy(void **state)
   on_every_executor(check_self_reference);
 }
 
-/* Tasks that were taken together with a long one are run by others meanwhile, as long as one thread is left. */
+/* Tasks that were taken together with a long one are run by others meanwhile, as long as one thread is
+ * left. */
 static void check_long_ones(parcel_executor *executor, int threads)
 {
   uint64_t seed = 1;

@@ -17,8 +17,8 @@
  *  Threads: every function here may be called from any thread, also from a task, unless it says otherwise;
  *  parcel_executor_destroy by one thread when no other uses the executor or its futures any more.
  *  Waiting inside a task of the same executor does not deadlock: if the awaited task has not begun, the
- *  waiting thread runs it itself (unless a time limit is given); so tasks may wait for tasks as long as no
- *  two wait for each other. */
+ *  waiting thread runs it itself (unless a time limit is given); so tasks may wait for other tasks of
+ *  their executor, as long as no two wait for each other. */
 #ifndef PARCEL_EXECUTOR_H
 #define PARCEL_EXECUTOR_H
 
@@ -73,8 +73,7 @@ typedef struct parcel_submit_options {
   double timeout_seconds; /* from the task's begin; 0: none. A task that takes longer fails with TIMEOUT. In
                              a thread it cannot be interrupted: it is told by parcel_task_is_cancelled(),
                              and its future is done when the body returns; a worker process is killed */
-  size_t
-      argument_bytes; /* size of *argument: what worker processes get and give back; no matter in threads */
+  size_t argument_bytes;  /* size of *argument, for worker processes; threads do not look at it */
 } parcel_submit_options;
 
 #define PARCEL_SUBMIT_OPTIONS_INIT PARCEL_DEFAULTS
@@ -99,7 +98,8 @@ PARCEL_API int parcel_executor_threads(parcel_executor *executor);
  *            returned by parcel_executor_wait or parcel_executor_destroy
  *  A full queue makes the caller wait for room, or fail; a task of the same executor does not wait: the new
  *  task is run at once, in its place.
- *  Errors: INVALID (negative timeout); FULL (options.refuses_when_full); MEMORY; what broke the executor. */
+ *  Errors: INVALID (negative timeout); FULL (options.refuses_when_full, or a then-callback); MEMORY; what
+ *  broke the executor. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_executor_submit(parcel_executor *executor,
                                                                   parcel_task_body body, void *argument,
                                                                   const parcel_submit_options *options,
@@ -123,8 +123,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_executor_map(parcel_executor *
  *  executor, which would wait for itself). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_executor_wait(parcel_executor *executor);
 
-/** Cancels every task that has not ended, as parcel_future_cancel does. The executor takes new ones
- *  thereafter. */
+/** Cancels every task that has not ended, as parcel_future_cancel does; first those that have not begun. The
+ *  executor takes new ones thereafter. */
 PARCEL_API void parcel_executor_cancel(parcel_executor *executor);
 
 /** Waits for what is queued and running (call parcel_executor_cancel first if it shall not run), ends the
