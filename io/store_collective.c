@@ -132,8 +132,8 @@ static void write_rows(collective *store, hid_t dataset, parcel_index begin, par
 /* At least one: an empty block has an entry, too. */
 static parcel_index writes_of(const collective *store, const request *request)
 {
-  const parcel_span positions = request->block->positions;
-  return 1 + (positions.end - positions.begin - 1) / store->round_positions;
+  const parcel_index count = request->block->positions.end - request->block->positions.begin;
+  return count > 0 ? 1 + (count - 1) / store->round_positions : 1;
 }
 
 /* The piece of the announced blocks that comes n-th; false beyond the last. */
