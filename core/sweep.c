@@ -57,48 +57,6 @@ parcel_status parcel_sweep_grid(const parcel_world *world, const parcel_sweep *s
 
 /* ---- a rank's resources ---- */
 
-static parcel_status make_buffer(const parcel_run *run, parcel_worker *own)
-{
-  const parcel_sweep *sweep = run->sweep;
-  const parcel_index largest = parcel_block_grid_largest(run->grid);
-  const parcel_index row = parcel_columns_bytes(sweep->columns, sweep->column_count);
-  const parcel_index padding = (parcel_index)sweep->column_count * PARCEL_CACHE_LINE;
-  parcel_index bytes = 0;
-  if (__builtin_mul_overflow(largest, row, &bytes) ||
-      __builtin_add_overflow(bytes, padding + PARCEL_CACHE_LINE, &bytes))
-    return parcel_fail(PARCEL_MEMORY,
-                       "a block of %" PRId64 " positions is larger than any memory; use a smaller block",
-                       largest);
-  own->columns = calloc(2 * (size_t)sweep->column_count, sizeof *own->columns);
-  own->buffer = aligned_alloc(PARCEL_CACHE_LINE, (size_t)(bytes / PARCEL_CACHE_LINE * PARCEL_CACHE_LINE));
-  if (!own->columns || !own->buffer)
-    return parcel_fail(PARCEL_MEMORY,
-                       "no memory for %d threads with blocks of %" PRId64 " positions (%" PRId64
-                       " bytes each); use a smaller block",
-                       run->threads, largest, bytes);
-  own->part = own->columns + sweep->column_count;
-  parcel_index offset = 0;
-  for (int c = 0; c < sweep->column_count; ++c) {
-    const parcel_index column = largest * parcel_column_bytes(&sweep->columns[c]);
-    own->columns[c] = own->buffer + offset;
-    offset += (column + PARCEL_CACHE_LINE - 1) / PARCEL_CACHE_LINE * PARCEL_CACHE_LINE;
-  }
-  return PARCEL_OK;
-}
-
-static parcel_status make_workers(parcel_run *run)
-{
-  const size_t bytes = (size_t)run->threads * sizeof(parcel_worker);
-  run->workers = aligned_alloc(PARCEL_CACHE_LINE, bytes);
-  if (!run->workers)
-    return parcel_fail(PARCEL_MEMORY, "no memory for %d workers", run->threads);
-  memset(run->workers, 0, bytes);
-  parcel_status status = PARCEL_OK;
-  for (int w = 0; w < run->threads && !status; ++w)
-    status = make_buffer(run, &run->workers[w]);
-  return status;
-}
-
 /* The sweep as a whole, from the blocks that the sink lacks. The same on every rank. */
 static parcel_status share_blocks(parcel_run *run)
 {
@@ -124,7 +82,7 @@ static parcel_status acquire(parcel_run *run)
   const parcel_pool_options pool = {.threads = run->threads};
   parcel_status status = share_blocks(run);
   if (!status)
-    status = make_workers(run);
+    status = parcel__sweep_make_workers(run);
   if (!status && !run->options->pool)
     status = parcel_pool_create(&pool, &run->pool);
   if (!status)
@@ -137,12 +95,7 @@ static void release(parcel_run *run)
   parcel__control_close(&run->control);
   if (!run->options->pool)
     parcel_pool_destroy(&run->pool);
-  for (int w = 0; w < run->threads && run->workers; ++w) {
-    free(run->workers[w].buffer);
-    free(run->workers[w].columns);
-    free(run->workers[w].failures);
-  }
-  free(run->workers);
+  parcel__sweep_free_workers(run);
   parcel__todo_free(&run->todo);
 }
 
@@ -256,8 +209,12 @@ static parcel_status check_fit(const parcel_sweep *sweep, parcel_sink sink,
   if (options->on_error == PARCEL_ON_ERROR_RECORD && !sink.keeps_failures)
     return parcel_fail(PARCEL_INVALID, "sweep '%s': failures cannot go on record, for its sink keeps none",
                        sweep->name);
-  if (options->max_failures < 0 || !(options->deadline_seconds >= 0) || !(options->stall_seconds >= 0))
+  if (options->max_failures < 0 || !(options->deadline_seconds >= 0) || !(options->stall_seconds >= 0) ||
+      !(options->slice_seconds >= 0))
     return parcel_fail(PARCEL_INVALID, "sweep '%s': a limit must not be negative", sweep->name);
+  if (options->slice_seconds > 0 && !options->in_processes)
+    return parcel_fail(PARCEL_INVALID, "sweep '%s': only a kernel in a process can be ended after a time",
+                       sweep->name);
   if (sink.positions ? parcel_block_grid_largest(*sink.grid) > 1
                      : sink.grid && sink.grid->positions != sweep->range.count)
     return parcel_fail(PARCEL_INVALID, "sweep '%s' has %" PRId64 " positions, but its sink is for %" PRId64,

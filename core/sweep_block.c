@@ -19,14 +19,14 @@ parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position)
   return parcel_range_at(run->sweep->range, place_of(run, position));
 }
 
-static parcel_status call_kernel(const parcel_run *run, parcel_span positions, void *const columns[])
+static parcel_status call_kernel(parcel_run *run, parcel_worker *own, parcel_span positions,
+                                 void *const columns[])
 {
   const parcel_slice slice = {.first = parcel__sweep_index(run, positions.begin),
                               .step = run->sweep->range.step,
                               .count = positions.end - positions.begin,
                               .position = place_of(run, positions.begin)};
-  parcel_fail(PARCEL_OK, "%s", "");
-  return run->sweep->kernel(run->sweep->ctx, &slice, columns);
+  return parcel__sweep_call(run, own, &slice, columns);
 }
 
 /* ---- failures ---- */
@@ -39,20 +39,19 @@ static const char *last_words(parcel_status status)
 /* Halves the positions that failed until one is left. Costs at most one more block of kernel time.
  *
  * status  what the kernel returned for all of them; its words are in parcel_last_error() */
-static parcel_status blame_index(const parcel_run *run, parcel_span bad, void *const columns[],
-                                 parcel_status status)
+static parcel_status blame_index(parcel_run *run, parcel_worker *own, parcel_span bad, parcel_status status)
 {
   const parcel_span whole = bad;
   char words[PARCEL_ERROR_SIZE];
   snprintf(words, sizeof words, "%s", last_words(status));
   while (bad.end - bad.begin > 1) {
     const parcel_index middle = bad.begin + (bad.end - bad.begin) / 2;
-    if (call_kernel(run, (parcel_span){bad.begin, middle}, columns))
+    if (call_kernel(run, own, (parcel_span){bad.begin, middle}, own->columns))
       bad.end = middle;
     else
       bad.begin = middle;
   }
-  if (call_kernel(run, bad, columns))
+  if (call_kernel(run, own, bad, own->columns))
     return parcel_fail(PARCEL_KERNEL, "kernel '%s' failed at index %" PRId64 ": %s", run->sweep->name,
                        parcel__sweep_index(run, bad.begin),
                        *parcel_last_error() ? parcel_last_error() : words);
@@ -104,11 +103,13 @@ static void *const *part_columns(const parcel_run *run, parcel_worker *own, parc
 
 /* Computes what can be computed of positions that failed together, in ascending order, and lists the rest with
  * fill values in their places. f failures among k positions cost at most 2 f log2(k) + 1 calls. */
-static parcel_status sift(const parcel_run *run, parcel_worker *own, parcel_index begin, parcel_span bad,
+static parcel_status sift(parcel_run *run, parcel_worker *own, parcel_index begin, parcel_span bad,
                           parcel_status status)
 {
   const parcel_index middle = bad.begin + (bad.end - bad.begin) / 2;
   const parcel_span halves[] = {{bad.begin, middle}, {middle, bad.end}};
+  if (own->is_helpless)
+    return status;
   if (bad.end - bad.begin == 1) {
     void *const *values = part_columns(run, own, bad.begin - begin);
     for (int c = 0; c < run->sweep->column_count; ++c)
@@ -116,7 +117,7 @@ static parcel_status sift(const parcel_run *run, parcel_worker *own, parcel_inde
     return add_failure(run, own, bad.begin, status);
   }
   for (int h = 0; h < 2; ++h) {
-    status = call_kernel(run, halves[h], part_columns(run, own, halves[h].begin - begin));
+    status = call_kernel(run, own, halves[h], part_columns(run, own, halves[h].begin - begin));
     if (status && (status = sift(run, own, begin, halves[h], status)))
       return status;
   }
@@ -131,13 +132,13 @@ static parcel_status compute(parcel_run *run, parcel_worker *own, parcel_span po
   own->failure_count = 0;
   if (positions.begin == positions.end)
     return PARCEL_OK;
-  parcel_status status = call_kernel(run, positions, own->columns);
-  if (!status)
-    return PARCEL_OK;
+  parcel_status status = call_kernel(run, own, positions, own->columns);
+  if (!status || own->is_helpless)
+    return status;
   if (run->records)
     return sift(run, own, positions.begin, positions, status);
   atomic_store(&run->has_failed, true);
-  return blame_index(run, positions, own->columns, status);
+  return blame_index(run, own, positions, status);
 }
 
 static void enter(parcel_worker *own, parcel_phase phase, double now)

@@ -1,6 +1,6 @@
 /** @file
- *  A sweep while it runs, as its three rooms share it: sweep.c makes and ends it, sweep_block.c does its
- *  blocks on the workers, sweep_watch.c is its main thread meanwhile. */
+ *  A sweep while it runs, as its rooms share it: sweep.c makes and ends it, sweep_workers.c is what workers
+ *  compute with, sweep_block.c what they do, sweep_watch.c the main thread meanwhile. */
 #ifndef PARCEL_SWEEP_IMPL_H
 #define PARCEL_SWEEP_IMPL_H
 
@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include <parcel/sweep.h>
+#include <parcel/workers.h>
 
 #include "control_impl.h"
 #include "todo_impl.h"
@@ -36,6 +37,8 @@ typedef struct parcel_worker {
   void **part;              /* [column_count] into columns, for a part of a block */
   parcel_failure *failures; /* [failure_room], of the present block */
   parcel_index failure_count, failure_room;
+  struct parcel_slice_call *call; /* of its process; NULL: it computes itself */
+  bool is_helpless;               /* its process cannot be had any more */
 } parcel_worker;
 
 typedef struct parcel_run {
@@ -55,10 +58,20 @@ typedef struct parcel_run {
   int threads;
   bool records; /* failures, instead of ending with the first */
   parcel_pool *pool;
+  parcel_workers *processes; /* [threads] that kernels run in; NULL: in the threads */
   parcel_control *control;
   double started;    /* parcel__seconds() */
   double last_start; /* after which no block is begun that has taken no time yet; infinity: none */
 } parcel_run;
+
+/** What the workers need: memory for a block each, and a process where kernels run in processes.
+ *  Errors: MEMORY; as parcel_workers_create. */
+PARCEL_MUST_CHECK parcel_status parcel__sweep_make_workers(parcel_run *run);
+void parcel__sweep_free_workers(parcel_run *run);
+
+/** Runs the kernel for a slice, in the worker's thread or process. */
+PARCEL_MUST_CHECK parcel_status parcel__sweep_call(parcel_run *run, parcel_worker *own,
+                                                   const parcel_slice *slice, void *const columns[]);
 
 /** The index at a position of the grid. */
 parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);

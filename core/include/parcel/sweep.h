@@ -3,6 +3,8 @@
 #ifndef PARCEL_SWEEP_H
 #define PARCEL_SWEEP_H
 
+#include <stdbool.h>
+
 #include <parcel/column.h>
 #include <parcel/pool.h>
 #include <parcel/progress.h>
@@ -78,6 +80,15 @@ typedef struct parcel_sweep_options {
    * what
    *  its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
   double stall_seconds;
+
+  /** Each thread hands its slices to a worker process of its own (parcel/workers.h; parcel_workers_prepare must
+   *  have been called): a crash in a kernel is then a failure like any other, with the signal's name. The
+   *  sweep's ctx, and what it points to, is in shared memory (parcel_shared_alloc) or unchanged since
+   *  parcel_workers_prepare. */
+  bool in_processes;
+
+  /** With in_processes: a slice that takes longer fails as TIMEOUT. 0: none does. */
+  double slice_seconds;
 
   /** RECORD needs a sink that keeps failures. */
   parcel_on_error on_error;

@@ -1,0 +1,136 @@
+/* What a worker has to compute with: a buffer that is used again for every block, and, where kernels run in
+ * processes, a process of its own, which sees the buffer at the same address. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <parcel/shared.h>
+
+#include "sweep_impl.h"
+
+/* What a process is asked for; in shared memory. */
+struct parcel_slice_call {
+  parcel_kernel kernel;
+  void *ctx;
+  parcel_slice slice;
+  bool has_returned;
+  void *columns[]; /* [column_count] */
+};
+
+/* ---- memory ---- */
+
+static parcel_status allocate(const parcel_run *run, size_t bytes, void **out)
+{
+  if (run->options->in_processes)
+    return parcel_shared_alloc((parcel_index)bytes, out);
+  *out = aligned_alloc(PARCEL_CACHE_LINE, bytes);
+  return *out ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "malloc refuses %zu bytes", bytes);
+}
+
+static void deallocate(const parcel_run *run, void *memory)
+{
+  if (run->options->in_processes)
+    parcel_shared_free(memory);
+  else
+    free(memory);
+}
+
+static parcel_status make_buffer(const parcel_run *run, parcel_worker *own)
+{
+  const parcel_sweep *sweep = run->sweep;
+  const parcel_index largest = parcel_block_grid_largest(run->grid);
+  const parcel_index row = parcel_columns_bytes(sweep->columns, sweep->column_count);
+  const parcel_index padding = (parcel_index)sweep->column_count * PARCEL_CACHE_LINE;
+  parcel_index bytes = 0;
+  if (__builtin_mul_overflow(largest, row, &bytes) ||
+      __builtin_add_overflow(bytes, padding + PARCEL_CACHE_LINE, &bytes))
+    return parcel_fail(PARCEL_MEMORY,
+                       "a block of %" PRId64 " positions is larger than any memory; use a smaller block",
+                       largest);
+  own->columns = calloc(2 * (size_t)sweep->column_count, sizeof *own->columns);
+  if (!own->columns ||
+      allocate(run, (size_t)(bytes / PARCEL_CACHE_LINE * PARCEL_CACHE_LINE), (void **)&own->buffer))
+    return parcel_fail(PARCEL_MEMORY,
+                       "no memory for %d threads with blocks of %" PRId64 " positions (%" PRId64
+                       " bytes each); use a smaller block",
+                       run->threads, largest, bytes);
+  own->part = own->columns + sweep->column_count;
+  parcel_index offset = 0;
+  for (int c = 0; c < sweep->column_count; ++c) {
+    const parcel_index column = largest * parcel_column_bytes(&sweep->columns[c]);
+    own->columns[c] = own->buffer + offset;
+    offset += (column + PARCEL_CACHE_LINE - 1) / PARCEL_CACHE_LINE * PARCEL_CACHE_LINE;
+  }
+  return PARCEL_OK;
+}
+
+static parcel_status make_processes(parcel_run *run)
+{
+  const size_t bytes = sizeof(struct parcel_slice_call) + (size_t)run->sweep->column_count * sizeof(void *);
+  const parcel_workers_options options = {.processes = run->threads};
+  parcel_status status = PARCEL_OK;
+  for (int w = 0; w < run->threads && !status; ++w)
+    status = parcel_shared_alloc((parcel_index)bytes, (void **)&run->workers[w].call);
+  return status ? status : parcel_workers_create(&options, &run->processes);
+}
+
+parcel_status parcel__sweep_make_workers(parcel_run *run)
+{
+  const size_t bytes = (size_t)run->threads * sizeof(parcel_worker);
+  run->workers = aligned_alloc(PARCEL_CACHE_LINE, bytes);
+  if (!run->workers)
+    return parcel_fail(PARCEL_MEMORY, "no memory for %d workers", run->threads);
+  memset(run->workers, 0, bytes);
+  parcel_status status = PARCEL_OK;
+  for (int w = 0; w < run->threads && !status; ++w)
+    status = make_buffer(run, &run->workers[w]);
+  return status || !run->options->in_processes ? status : make_processes(run);
+}
+
+void parcel__sweep_free_workers(parcel_run *run)
+{
+  parcel_workers_destroy(&run->processes);
+  for (int w = 0; w < run->threads && run->workers; ++w) {
+    deallocate(run, run->workers[w].buffer);
+    parcel_shared_free(run->workers[w].call);
+    free(run->workers[w].columns);
+    free(run->workers[w].failures);
+  }
+  free(run->workers);
+}
+
+/* ---- the kernel ---- */
+
+/* A parcel_worker_body. */
+static parcel_status answer_call(void *argument, int worker)
+{
+  struct parcel_slice_call *call = argument;
+  (void)worker;
+  const parcel_status status = call->kernel(call->ctx, &call->slice, call->columns);
+  call->has_returned = true;
+  return status;
+}
+
+/* A process that cannot be had at all is nothing that an index could be blamed for. */
+static parcel_status call_process(parcel_run *run, parcel_worker *own, const parcel_slice *slice,
+                                  void *const columns[])
+{
+  struct parcel_slice_call *call = own->call;
+  call->kernel = run->sweep->kernel;
+  call->ctx = run->sweep->ctx;
+  call->slice = *slice;
+  call->has_returned = false;
+  memcpy(call->columns, columns, (size_t)run->sweep->column_count * sizeof *columns);
+  const parcel_status status = parcel_workers_call(run->processes, (int)(own - run->workers), answer_call,
+                                                   call, run->options->slice_seconds);
+  own->is_helpless = status && !call->has_returned && status != PARCEL_CRASHED && status != PARCEL_TIMEOUT;
+  return status;
+}
+
+parcel_status parcel__sweep_call(parcel_run *run, parcel_worker *own, const parcel_slice *slice,
+                                 void *const columns[])
+{
+  parcel_fail(PARCEL_OK, "%s", "");
+  return run->processes ? call_process(run, own, slice, columns)
+                        : run->sweep->kernel(run->sweep->ctx, slice, columns);
+}
