@@ -118,6 +118,8 @@ static parcel_status compute(job *job, parcel_results *results)
                                     .signals = parcel_signals_catch(),
                                     .deadline_seconds = arguments->deadline_seconds,
                                     .halt_file = arguments->halt_file,
+                                    .in_processes = arguments->in_processes,
+                                    .slice_seconds = arguments->slice_seconds,
                                     .stall_seconds = arguments->stall_seconds,
                                     .on_error = arguments->on_error,
                                     .max_failures = arguments->max_failures,
@@ -178,25 +180,37 @@ static parcel_status settle_deadline(const parcel_world *world, parsquares_argum
                                       : PARCEL_OK;
 }
 
+/* Before MPI: the command line is read for itself alone, in case that kernels shall run in processes, which
+ * must be forked before. What is wrong with it is told later, by one rank. */
+static parcel_status prepare(int argc, char **argv, parsquares_arguments **out)
+{
+  parcel_status status = parcel_shared_alloc(sizeof **out, (void **)out);
+  if (!status && !parsquares_parse(argc, argv, false, *out) && (*out)->in_processes)
+    status = parcel_workers_prepare();
+  return status;
+}
+
 int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
-  parsquares_arguments arguments;
-  parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
+  parsquares_arguments *arguments = NULL;
+  parcel_status status = prepare(argc, argv, &arguments);
+  if (!status)
+    status = parcel_world_open(MPI_COMM_WORLD, &world);
   if (status)
     return parcel_world_close(&world, status);
   const bool is_root = parcel_world_rank(world) == 0;
   const parcel_status usage =
-      parcel_world_follow_root(world, parsquares_parse(argc, argv, is_root, &arguments));
+      parcel_world_follow_root(world, parsquares_parse(argc, argv, is_root, arguments));
   if (usage) {
     const int code = parcel_world_close(&world, PARCEL_OK);
     return is_root ? parcel_status_exit_code(usage) : code;
   }
-  parcel_world_set_quiet(world, arguments.is_quiet);
-  if (arguments.action == PARSQUARES_RUN) {
-    if (!(status = settle_deadline(world, &arguments)))
-      status = run(world, &arguments);
-  } else if (is_root && arguments.action == PARSQUARES_HELP) {
+  parcel_world_set_quiet(world, arguments->is_quiet);
+  if (arguments->action == PARSQUARES_RUN) {
+    if (!(status = settle_deadline(world, arguments)))
+      status = run(world, arguments);
+  } else if (is_root && arguments->action == PARSQUARES_HELP) {
     parsquares_help();
   } else if (is_root) {
     printf("parsquares (Parcel) %s\n", PARCEL_VERSION);

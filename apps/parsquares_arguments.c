@@ -18,7 +18,9 @@ enum {
   KEY_MAX_FAILURES,
   KEY_IO,
   KEY_REPORT,
-  KEY_TRACE
+  KEY_TRACE,
+  KEY_WORKERS,
+  KEY_KERNEL_TIMEOUT
 };
 
 static const struct argp_option options[] = {
@@ -28,6 +30,10 @@ static const struct argp_option options[] = {
      "one column per power 1 to 9: squares (2, the default), cubes (3), quads (4), power_K", 0},
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"block", 'b', "N", 0, "positions per block; default: chosen from size, ranks and threads", 0},
+    {"workers", KEY_WORKERS, "KIND", 0,
+     "threads (default), or processes: a crash in one then costs its indices, not the run", 0},
+    {"kernel-timeout", KEY_KERNEL_TIMEOUT, "SECONDS", 0,
+     "with --workers=processes: a slice that takes longer has failed", 0},
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
     {"io", KEY_IO, "MODE", 0, "auto (default: collective on NFS, else direct), direct or collective", 0},
     {"resume", KEY_RESUME, NULL, 0,
@@ -110,6 +116,15 @@ static parcel_status parse_deadline(const char *text, parsquares_arguments *into
   return command_line_seconds("--deadline", text, &into->deadline_seconds);
 }
 
+static parcel_status parse_workers(const char *text, bool *in_processes)
+{
+  const bool is_processes = strcmp(text, "processes") == 0;
+  if (!is_processes && strcmp(text, "threads") != 0)
+    return parcel_fail(PARCEL_INVALID, "--workers: unknown kind '%s'; one of: threads, processes", text);
+  *in_processes = is_processes;
+  return PARCEL_OK;
+}
+
 /* A word is the RANGE. */
 static parcel_status take_word(void *ctx, const char *text)
 {
@@ -133,6 +148,8 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case '?': into->action = PARSQUARES_HELP; return PARCEL_OK;
   case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
+  case KEY_WORKERS: return parse_workers(value, &into->in_processes);
+  case KEY_KERNEL_TIMEOUT: return command_line_seconds("--kernel-timeout", value, &into->slice_seconds);
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);
   case KEY_RESUME: into->resumes = true; return PARCEL_OK;
   case KEY_ON_ERROR: return parse_on_error(value, &into->on_error);
@@ -174,6 +191,9 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
     arguments->max_failures = percent_of(arguments->max_failures_percent, arguments->range.count);
   if (arguments->max_failures > 0 && arguments->on_error != PARCEL_ON_ERROR_RECORD)
     return parcel_fail(PARCEL_INVALID, "--max-failures needs --on-error=record");
+  if (arguments->slice_seconds > 0 && !arguments->in_processes)
+    return parcel_fail(PARCEL_INVALID,
+                       "--kernel-timeout needs --workers=processes: a thread cannot be ended");
   return powers_check(&arguments->powers, arguments->range);
 }
 

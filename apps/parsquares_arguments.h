@@ -24,6 +24,8 @@ typedef struct parsquares_arguments {
   parcel_on_error on_error;
   parcel_index max_failures;   /* 0: no limit */
   double max_failures_percent; /* of the range; 0: none was given */
+  bool in_processes;           /* kernels, one for each thread */
+  double slice_seconds;        /* longest call of a kernel in a process; 0: none */
   double deadline_seconds;     /* 0: none */
   bool asks_for_deadline;      /* the batch system */
   double stall_seconds;        /* 0: never */

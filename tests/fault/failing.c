@@ -1,13 +1,14 @@
 /* A small user of Parcel whose kernel goes wrong where it is told to.
  *
- * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL]
+ * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL [TIMEOUT]]
  *
  *   COUNT, BLOCK   the range is 0..COUNT-1, in blocks of at most BLOCK
  *   WHAT           none, fail (return a failure), crash (write to nowhere),
- *                  raise (SIGFPE, as runtimes of some languages do), hang (never come back)
+ *                  raise (SIGFPE, as runtimes of some languages do), hang (never come back), exit
  *   INDEX          where it does so
  *   MILLISECONDS   that every block takes
- *   STALL          seconds without progress after which the run is to end */
+ *   STALL          seconds without progress after which the run is to end; 0: none
+ *   TIMEOUT        kernels run in processes, for so many seconds at most, and failures go on record */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ typedef struct fault {
   bool crashes;
   bool raises;
   bool hangs;
+  bool exits;
   volatile int *nowhere;
   parcel_index index;
   long milliseconds;
@@ -43,6 +45,8 @@ static parcel_status twice(void *ctx, const parcel_slice *slice, void *const out
       raise(SIGFPE);
     while (index == fault->index && fault->hangs)
       nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    if (index == fault->index && fault->exits)
+      exit(0);
     if (index == fault->index && fault->fails)
       return parcel_fail(PARCEL_KERNEL, "%lld is an unlucky number", (long long)index);
     value[i] = 2 * index;
@@ -54,8 +58,9 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
 {
   parcel_index milliseconds = 0;
   parcel_status status = PARCEL_OK;
-  if (argc != 7 && argc != 8)
-    return parcel_fail(PARCEL_INVALID, "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL]");
+  if (argc < 7 || argc > 9)
+    return parcel_fail(PARCEL_INVALID,
+                       "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL [TIMEOUT]]");
   if ((status = parcel_index_parse(argv[2], &sweep->range.count)) ||
       (status = parcel_index_parse(argv[3], &sweep->block)) ||
       (status = parcel_index_parse(argv[5], &fault->index)) ||
@@ -65,26 +70,31 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
   fault->crashes = strcmp(argv[4], "crash") == 0;
   fault->raises = strcmp(argv[4], "raise") == 0;
   fault->hangs = strcmp(argv[4], "hang") == 0;
+  fault->exits = strcmp(argv[4], "exit") == 0;
   fault->milliseconds = (long)milliseconds;
   return PARCEL_OK;
 }
 
-static parcel_status run(const parcel_world *world, int argc, char **argv)
+static parcel_status run(const parcel_world *world, fault *fault, int argc, char **argv)
 {
-  fault fault = {.nowhere = NULL};
   parcel_results *results = NULL;
   parcel_sweep sweep = {.name = "twice",
                         .range = {.first = 0, .step = 1},
                         .columns = columns,
                         .column_count = 1,
                         .kernel = twice,
-                        .ctx = &fault,
+                        .ctx = fault,
                         .threads = 1};
+  const bool in_processes = argc == 9;
+  const parcel_results_options file = {.keeps_failures = in_processes};
   const parcel_sweep_options how = {.signals = parcel_signals_catch(),
-                                    .stall_seconds = argc == 8 ? strtod(argv[7], NULL) : 0};
-  parcel_status status = parse(argc, argv, &sweep, &fault);
+                                    .stall_seconds = argc >= 8 ? strtod(argv[7], NULL) : 0,
+                                    .in_processes = in_processes,
+                                    .slice_seconds = in_processes ? strtod(argv[8], NULL) : 0,
+                                    .on_error = in_processes ? PARCEL_ON_ERROR_RECORD : PARCEL_ON_ERROR_STOP};
+  parcel_status status = parse(argc, argv, &sweep, fault);
   if (!status)
-    status = parcel_results_create(world, &sweep, argv[1], NULL, &results);
+    status = parcel_results_create(world, &sweep, argv[1], &file, &results);
   if (!status)
     status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, NULL);
   return parcel_results_close(&results, status);
@@ -93,8 +103,13 @@ static parcel_status run(const parcel_world *world, int argc, char **argv)
 int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
-  parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
+  fault *fault = NULL;
+  parcel_status status = parcel_shared_alloc(sizeof *fault, (void **)&fault);
+  if (!status && argc == 9)
+    status = parcel_workers_prepare();
   if (!status)
-    status = run(world, argc, argv);
+    status = parcel_world_open(MPI_COMM_WORLD, &world);
+  if (!status)
+    status = run(world, fault, argc, argv);
   return parcel_world_close(&world, status);
 }

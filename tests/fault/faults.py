@@ -153,8 +153,11 @@ class FaultTest(unittest.TestCase):
         if run.code is None:
             run.process.communicate()
 
-    def start_failing(self, ranks, what="none", index=-1, count=1000, block=10, milliseconds=0, stall=0):
-        return self.start(ranks, FAILING, self.output, count, block, what, index, milliseconds, stall)
+    def start_failing(self, ranks, what="none", index=-1, count=1000, block=10, milliseconds=0, stall=0, timeout=None):
+        in_processes = [] if timeout is None else [timeout]
+        return self.start(
+            ranks, FAILING, self.output, count, block, what, index, milliseconds, stall, *in_processes
+        )
 
     def wait_until_begun(self, run):
         deadline = time.monotonic() + TIMEOUT_SECONDS
