@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "fault_impl.h"
-#include "lock_impl.h"
+#include "file_lock_impl.h"
 
 /* Whether there is something of this name, which could be replaced. */
 static parcel_status look_at(const char *path, bool *exists)

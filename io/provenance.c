@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lock_impl.h"
+#include "file_lock_impl.h"
 
 char *parcel__time_text(char text[PARCEL_TIME_SIZE])
 {

@@ -1,4 +1,4 @@
-#include "lock_impl.h"
+#include "file_lock_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  *  file in the same process, does not drop it, as it would a plain POSIX lock. It ends with the process,
  *  however that ends, and works across hosts wherever the file system has locks. Where it has none, the
  *  text `owner` in the file's provenance tells whether its process is still alive on this host. */
-#ifndef PARCEL_LOCK_IMPL_H
-#define PARCEL_LOCK_IMPL_H
+#ifndef PARCEL_FILE_LOCK_IMPL_H
+#define PARCEL_FILE_LOCK_IMPL_H
 
 #include <stdbool.h>
 
