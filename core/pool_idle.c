@@ -13,13 +13,14 @@
 
 #include "thread_impl.h"
 
-/* In pauses of the CPU, of 20 to 40 ns each. Between two looks there are some, which leaves the cache lines to
- * those who work on them. A loop that is seen open is looked at again after a hesitation, a longer one if
- * joining it means waking others: the shortest loops are over by then, and best left to their caller. */
+/* In pauses of the CPU, of 20 to 40 ns each. Between two looks there are some, which leaves the cache
+ * lines to those who work on them. A loop that is seen open is looked at again after a hesitation, a
+ * longer one if joining it means waking others: the shortest loops are over by then, and best left to
+ * their caller. */
 enum { PATIENCE = 2000, PAUSES = 4, HESITATION = 12, LONG_HESITATION = 40 };
 
-/* `idle`: the number of watching threads in the low half, of sleeping ones in the high half. A sleeper that is
- * told to wake up counts as watching from then on, not only when it gets a CPU. */
+/* `idle`: the number of watching threads in the low half, of sleeping ones in the high half. A sleeper
+ * that is told to wake up counts as watching from then on, not only when it gets a CPU. */
 static const uint64_t one_watcher = 1;
 static const uint64_t one_sleeper = (uint64_t)1 << 32;
 

@@ -1,18 +1,18 @@
-/* A loop is cut into units, numbered from 0, of one or more calls of the body. Each seat has a run of them that
- * nobody has begun: its worker takes from the front, and whoever has none takes the far half of the fullest
- * seat's. So neighbours stay together, work moves only when somebody is idle, and log2(units) moves are enough
- * for a fair share even where the cost of positions differs much (Blumofe and Leiserson, JACM 46(5), 1999; moving
- * half: Hendler and Shavit, PODC 2002).
+/* A loop is cut into units, numbered from 0, of one or more calls of the body. Each seat has a run of
+ * them that nobody has begun: its worker takes from the front, and whoever has none takes the far half
+ * of the fullest seat's. So neighbours stay together, work moves only when somebody is idle, and
+ * log2(units) moves are enough for a fair share even where the cost of positions differs much (Blumofe
+ * and Leiserson, JACM 46(5), 1999; moving half: Hendler and Shavit, PODC 2002).
  *
- * The leader opens the loop with all units in its own seat and does them, alone if need be: it waits only for
- * workers that have come through the gate. A worker that never gets a CPU costs nothing.
+ * The leader opens the loop with all units in its own seat and does them, alone if need be: it waits
+ * only for workers that have come through the gate. A worker that never gets a CPU costs nothing.
  *
- * A run is one 64-bit word, so that one compare-and-swap moves either end. A word that is the same again (ABA)
- * means the same units, not begun, so that the exchange is right whatever happened in between; and words of
- * another loop are never met, since seats are filled anew only when nobody else is inside.
+ * A run is one 64-bit word, so that one compare-and-swap moves either end. A word that is the same again
+ * (ABA) means the same units, not begun, so that the exchange is right whatever happened in between; and
+ * words of another loop are never met, since seats are filled anew only when nobody else is inside.
  *
- * The loop is over when the leader closes the gate: its own seat is empty and nobody else is inside, whose
- * seats were empty when they left. */
+ * The loop is over when the leader closes the gate: its own seat is empty and nobody else is inside,
+ * whose seats were empty when they left. */
 #include "pool_impl.h"
 
 #include <stdio.h>
@@ -20,10 +20,10 @@
 
 #include "thread_impl.h"
 
-/* The pool's own choice of a span (grain 0): at most this fraction of a worker's fair share, at most this
- * fraction of what its seat has left, at first this fraction of the most, and from then on what takes about
- * SPAN_NANOSECONDS: long beside the 50 ns it costs to begin a span and look at the clock, short beside any loop
- * that is worth a pool. */
+/* The pool's own choice of a span (grain 0): at most this fraction of a worker's fair share, at most
+ * this fraction of what its seat has left, at first this fraction of the most, and from then on what
+ * takes about SPAN_NANOSECONDS: long beside the 50 ns it costs to begin a span and look at the clock,
+ * short beside any loop that is worth a pool. */
 enum { SHARES = 16, TAIL = 4, CAUTION = 8, SPAN_NANOSECONDS = 20000 };
 
 /* Pauses for which the leader waits awake; fewer where it may hold the CPU that the others need. */
@@ -152,7 +152,8 @@ static int64_t nanoseconds(void)
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Units to take next, after `units` took so long: fewer at once if that was too long, more little by little. */
+/* Units to take next, after `units` took so long: fewer at once if that was too long, more little by
+ * little. */
 static parcel_index next_pace(parcel_index units, int64_t elapsed, parcel_index most)
 {
   parcel_index next = units * 2;

@@ -1,5 +1,5 @@
-/* hwloc spreads the threads over the cores that the process may use, before it doubles up on a core's hardware
- * threads, and knows which CPUs those are on every machine. */
+/* hwloc spreads the threads over the cores that the process may use, before it doubles up on a core's
+ * hardware threads, and knows which CPUs those are on every machine. */
 #include "pool_impl.h"
 
 #include <hwloc.h>

@@ -1,5 +1,5 @@
-/* That work finds every idle thread, sleeping ones included, that idle threads cost nothing, and what the pool
- * makes of grain 0. */
+/* That work finds every idle thread, sleeping ones included, that idle threads cost nothing, and what
+ * the pool makes of grain 0. */
 #include "pool_fixture.h"
 
 #include <pthread.h>

@@ -95,8 +95,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_pool_for_2d(parcel_pool *pool,
 
 /** How positions become one result, of any type without pointers to itself.
  *
- *      static parcel_status add(void *ctx, parcel_span positions, int worker, void *sum);   *(double *)sum += ...
- *      static void join(void *ctx, void *sum, const void *later);    *(double *)sum += *(const double *)later
+ *      static parcel_status add(void *ctx, parcel_span positions, int worker, void *sum);
+ *      static void join(void *ctx, void *sum, const void *later);
  *      const parcel_reduction how = {sizeof(double), &zero, add, join};
  *
  *  Threads: body is called at once for different results, combine by one thread at a time. */
@@ -126,9 +126,10 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_pool_reduce(parcel_pool *pool,
 /** Enough for 64 threads to share uneven work; part of what a result depends on, so it stays. */
 #define PARCEL_REDUCTION_RESULTS 1024
 
-/** Begins the loop of parcel_pool_for and returns at once: all workers are the pool's own threads, and the caller is
- *  free for other things (MPI, progress) until parcel_pool_wait says that the loop is over. pool must not
- *  be NULL.
+/** Begins the loop of parcel_pool_for and returns at once: all workers are the pool's own threads, and the
+ *  caller is free for other things (MPI, progress) until parcel_pool_wait says that the loop is over. A loop
+ *  of as many positions as the pool has threads, by grain 1, gives each thread one at once, unless one is
+ *  done before another thread has begun. pool must not be NULL.
  *
  *  Errors:  as parcel_pool_for; SYSTEM (the thread that takes the caller's place did not start). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_pool_start(parcel_pool *pool, parcel_index count,
