@@ -121,48 +121,65 @@ static void destroy_locks(parcel_executor *executor)
   pthread_mutex_destroy(&executor->mutex);
 }
 
+static parcel__runner complete_runner(const parcel__runner *given, parcel_executor *executor)
+{
+  parcel__runner runner = {
+      .ctx = &executor->options, .open = initialize, .close = finalize, .batch = PARCEL__BATCH};
+  if (given)
+    runner = *given;
+  if (runner.batch < 1)
+    runner.batch = 1;
+  if (runner.batch > PARCEL__BATCH)
+    runner.batch = PARCEL__BATCH;
+  return runner;
+}
+
+static parcel_status make_executor(const parcel_executor_options *options, parcel_executor **out)
+{
+  parcel_executor *executor = make_lines(sizeof *executor);
+  if (!executor)
+    return parcel_fail(PARCEL_MEMORY, "no memory for an executor");
+  executor->options = *options;
+  executor->ring_size = FIRST_RING;
+  executor->ring = calloc(FIRST_RING, sizeof(parcel__task *));
+  executor->seats = make_lines((size_t)options->threads * sizeof *executor->seats);
+  parcel_status status = PARCEL_OK;
+  if (!executor->ring || !executor->seats)
+    status = parcel_fail(PARCEL_MEMORY, "no memory for an executor of %d threads", options->threads);
+  if (status || (status = init_locks(executor))) {
+    free_memory(executor);
+    return status;
+  }
+  for (int s = 0; s < options->threads; ++s) {
+    executor->seats[s].executor = executor;
+    executor->seats[s].worker = s;
+  }
+  *out = executor;
+  return PARCEL_OK;
+}
+
 parcel_status parcel__executor_create(const parcel_executor_options *given, const parcel__runner *runner,
                                       parcel_executor **out)
 {
   const int cpus = parcel__cpus_of_process().allowed;
   parcel_executor_options options = PARCEL_EXECUTOR_OPTIONS_INIT;
+  parcel_executor *executor = NULL;
   parcel_status status = complete_options(given, cpus, &options);
+  if (!status)
+    status = make_executor(&options, &executor);
   if (status)
     return status;
-  parcel_executor *executor = make_lines(sizeof *executor);
-  if (!executor)
-    return parcel_fail(PARCEL_MEMORY, "no memory for an executor");
-  executor->options = options;
+  executor->runner = complete_runner(runner, executor);
   executor->may_spin = cpus > 1;
-  executor->runner = (parcel__runner){
-      .ctx = &executor->options, .open = initialize, .close = finalize, .batch = PARCEL__BATCH};
-  if (runner)
-    executor->runner = *runner;
-  if (executor->runner.batch < 1)
-    executor->runner.batch = 1;
-  if (executor->runner.batch > PARCEL__BATCH)
-    executor->runner.batch = PARCEL__BATCH;
-  executor->ring_size = FIRST_RING;
-  executor->ring = calloc(FIRST_RING, sizeof(parcel__task *));
-  executor->seats = make_lines((size_t)options.threads * sizeof *executor->seats);
-  if (!executor->ring || !executor->seats)
-    status = parcel_fail(PARCEL_MEMORY, "no memory for an executor of %d threads", options.threads);
-  for (int s = 0; s < options.threads && !status; ++s) {
-    executor->seats[s].executor = executor;
-    executor->seats[s].worker = s;
+  status = start_threads(executor);
+  if (!status) {
+    *out = executor;
+    return PARCEL_OK;
   }
-  if (status || (status = init_locks(executor))) {
-    free_memory(executor);
-    return status;
-  }
-  if ((status = start_threads(executor))) {
-    end_threads(executor);
-    destroy_locks(executor);
-    free_memory(executor);
-    return status;
-  }
-  *out = executor;
-  return PARCEL_OK;
+  end_threads(executor);
+  destroy_locks(executor);
+  free_memory(executor);
+  return status;
 }
 
 parcel_status parcel_executor_create(const parcel_executor_options *options, parcel_executor **out)

@@ -4,7 +4,6 @@
 #define PARCEL_EXECUTOR_IMPL_H
 
 #include <stdatomic.h>
-#include <time.h>
 
 #include <parcel/executor.h>
 
@@ -27,7 +26,7 @@ struct parcel_future {
     struct parcel__watch *watches; /* who wants to be told; under the executor's mutex */
     parcel__task *next_unused;     /* of a task that is not in use */
   };
-  atomic_uint state;    /* bits, see executor_future.c; a futex */
+  atomic_uint state;    /* bits, see executor_state_impl.h; a futex */
   parcel_status status; /* constant once DONE */
 };
 
@@ -67,7 +66,7 @@ typedef struct parcel__runner {
   void (*close)(void *ctx, int worker);
 
   /** Tasks that a thread takes at once, at most: never more than its share of the queue, so that none waits
-   *  behind another while a thread has nothing to do. 0: 1. */
+   *  behind another while a thread has nothing to do. 0: 1; 32 at most. */
   int batch;
 } parcel__runner;
 
