@@ -45,7 +45,9 @@ static parcel_status check_sums(const parsquares_arguments *arguments, const pow
 static void print_history(const parcel_results_history *history)
 {
   const parcel_index computed = history->missing + history->damaged;
-  if (history->kept + history->damaged > 0)
+  if (history->retried > 0)
+    printf("retried: %" PRId64 " indices that had failed\n", history->retried);
+  else if (history->kept + history->damaged > 0)
     printf("resumed: %" PRId64 " blocks kept, %" PRId64 " computed (%" PRId64 " were missing, %" PRId64
            " were damaged)\n",
            history->kept, computed, history->missing, history->damaged);
@@ -127,7 +129,8 @@ static parcel_status compute(job *job, parcel_results *results)
   job->history = parcel_results_get_history(results);
   parcel_status status =
       parcel_sweep_run(job->world, &job->sweep, parcel_results_sink(results), &how, &job->report);
-  job->is_summed = !status && !job->history.is_complete && job->report.failures + job->history.failures == 0;
+  job->is_summed = !status && !job->history.is_complete && !arguments->retries &&
+                   job->report.failures + job->history.failures == 0;
   if (job->is_summed && !(status = add_up_ranks(job->world, &arguments->powers, job->sums)))
     status = check_sums(arguments, job->sums);
   return status;
@@ -139,6 +142,7 @@ static parcel_status run_job(job *job)
   parcel_results *results = NULL;
   const parcel_results_options file = {.replaces = arguments->replaces,
                                        .resumes = arguments->resumes,
+                                       .retries = arguments->retries,
                                        .keeps_failures = arguments->on_error == PARCEL_ON_ERROR_RECORD,
                                        .max_failures = arguments->max_failures,
                                        .io = arguments->io,

@@ -16,6 +16,7 @@ enum {
   KEY_RESUME,
   KEY_ON_ERROR,
   KEY_MAX_FAILURES,
+  KEY_RETRY_FAILED,
   KEY_IO,
   KEY_REPORT,
   KEY_TRACE,
@@ -41,6 +42,8 @@ static const struct argp_option options[] = {
     {"on-error", KEY_ON_ERROR, "WHAT", 0,
      "at an index that fails: stop (default), or record it in the file and go on", 0},
     {"max-failures", KEY_MAX_FAILURES, "N|P%", 0, "with --on-error=record: give up after so many", 0},
+    {"retry-failed", KEY_RETRY_FAILED, NULL, 0,
+     "compute exactly the indices again that failed in the complete FILE, and replace it then", 0},
     {"deadline", KEY_DEADLINE, "SECONDS", 0,
      "stop early, resumable, before this much time has passed; auto (default): before the batch job ends; "
      "none",
@@ -152,6 +155,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_KERNEL_TIMEOUT: return command_line_seconds("--kernel-timeout", value, &into->slice_seconds);
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);
   case KEY_RESUME: into->resumes = true; return PARCEL_OK;
+  case KEY_RETRY_FAILED: into->retries = true; return PARCEL_OK;
   case KEY_ON_ERROR: return parse_on_error(value, &into->on_error);
   case KEY_MAX_FAILURES: return parse_max_failures(value, into);
   case KEY_DEADLINE: return parse_deadline(value, into);
@@ -187,6 +191,10 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
 {
   if (arguments->is_quiet && arguments->is_verbose)
     return parcel_fail(PARCEL_INVALID, "--quiet and --verbose exclude each other");
+  if (arguments->retries && (arguments->replaces || arguments->resumes))
+    return parcel_fail(PARCEL_INVALID, "--retry-failed excludes --force and --resume");
+  if (arguments->retries)
+    arguments->on_error = PARCEL_ON_ERROR_RECORD;
   if (arguments->max_failures_percent > 0)
     arguments->max_failures = percent_of(arguments->max_failures_percent, arguments->range.count);
   if (arguments->max_failures > 0 && arguments->on_error != PARCEL_ON_ERROR_RECORD)

@@ -21,6 +21,7 @@ typedef struct parsquares_arguments {
   bool replaces;
   parcel_io_mode io;
   bool resumes;
+  bool retries;
   parcel_on_error on_error;
   parcel_index max_failures;   /* 0: no limit */
   double max_failures_percent; /* of the range; 0: none was given */

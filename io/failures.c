@@ -1,5 +1,10 @@
 #include "failures_impl.h"
 
+#include <stdlib.h>
+
+/* Many MPI libraries fail above 2 GiB. */
+static const parcel_index most_bytes_per_call = (parcel_index)1 << 29;
+
 static parcel_status read_entry(const parcel_store_site *site, parcel_index block, parcel_ledger_entry *out)
 {
   return parcel__ledger_read(&site->file, site->fd, site->ledger, (parcel_span){block, block + 1}, out);
@@ -61,5 +66,30 @@ parcel_status parcel__failures_settle(const parcel_store_site *site, parcel_tabl
   if (!status)
     *count = records.count;
   parcel__records_free(&records);
+  return status;
+}
+
+parcel_status parcel__failures_share(const parcel_world *world, parcel_failure_records *records)
+{
+  MPI_Comm comm = parcel_world_comm(world);
+  const parcel_index most = most_bytes_per_call / (parcel_index)sizeof *records->items;
+  parcel_index count = records->count;
+  parcel_status status =
+      parcel_mpi_check(MPI_Bcast(&count, 1, MPI_INT64_T, 0, comm), "MPI_Bcast of the number of failures");
+  if (status || count == 0)
+    return status;
+  if (parcel_world_rank(world) != 0) {
+    records->items = calloc((size_t)count, sizeof *records->items);
+    records->count = records->room = count;
+    status = records->items ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the records of failures");
+  }
+  status = parcel_world_agree(world, status);
+  for (parcel_index first = 0; first < count && !status; first += most) {
+    const parcel_index items = count - first < most ? count - first : most;
+    status =
+        parcel_mpi_check(MPI_Bcast(records->items + first,
+                                   (int)(items * (parcel_index)sizeof *records->items), MPI_BYTE, 0, comm),
+                         "MPI_Bcast of the failures");
+  }
   return status;
 }

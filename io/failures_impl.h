@@ -13,6 +13,10 @@
 PARCEL_MUST_CHECK parcel_status parcel__failures_load(const parcel_store_site *site,
                                                       const parcel_table *table, parcel_failure_records *out);
 
+/** All ranks get rank 0's records. Collective.  Errors: MEMORY, MPI; the same on every rank. */
+PARCEL_MUST_CHECK parcel_status parcel__failures_share(const parcel_world *world,
+                                                       parcel_failure_records *records);
+
 /** Brings those that count into the table, at the end of a run: *count of them.
  *  Errors: FULL (more than the table has room for); IO, SPACE, MEMORY, CORRUPT. */
 PARCEL_MUST_CHECK parcel_status parcel__failures_settle(const parcel_store_site *site, parcel_table *table,

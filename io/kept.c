@@ -27,7 +27,8 @@ typedef struct search {
   parcel_results *results;
   const parcel_results_options *options;
   parcel_failure_records records; /* all that are on record, sorted */
-  parcel_index first;             /* this rank's first block */
+  const parcel_index *list;       /* blocks to be entered anew; NULL: all are looked at */
+  parcel_index first;             /* this rank's first block, or place in the list */
   _Atomic uint64_t *done;         /* bits of all blocks */
   parcel_index words;
   atomic_llong kept, damaged, failures;
@@ -138,6 +139,32 @@ static parcel_status check_blocks(void *ctx, parcel_span blocks, int worker)
   return status;
 }
 
+/* Enters a block with the values that are in the file now. */
+static parcel_status enter_block(search *search, scratch *own, parcel_index number)
+{
+  const parcel_store_site *site = &search->results->site;
+  parcel_block block = {.number = number,
+                        .positions = parcel_block_grid_span(site->grid, number),
+                        .columns = (const void *const *)own->columns};
+  parcel_status status = PARCEL_OK;
+  if ((status = get_failures(search, own, 0, &block)) ||
+      (status = search->results->store.read(search->results->store.ctx, number, own->columns)))
+    return status;
+  const parcel_ledger_entry entry =
+      parcel__ledger_entry(site->sweep, site->seed, &block, parcel_world_rank(site->world));
+  return parcel__ledger_write(&site->file, site->fd, site->ledger, number, &entry);
+}
+
+/* A parcel_body over this rank's part of the list. */
+static parcel_status enter_blocks(void *ctx, parcel_span places, int worker)
+{
+  search *search = ctx;
+  parcel_status status = PARCEL_OK;
+  for (parcel_index p = places.begin; p < places.end && !status; ++p)
+    status = enter_block(search, &search->scratches[worker], search->list[search->first + p]);
+  return status;
+}
+
 /* ---- a rank's resources ---- */
 
 static parcel_status make_scratch(const parcel_store_site *site, scratch *own)
@@ -190,31 +217,6 @@ static void release(search *search, parcel_pool **pool)
 
 /* ---- all ranks ---- */
 
-static parcel_status share_records(const parcel_world *world, parcel_failure_records *records)
-{
-  MPI_Comm comm = parcel_world_comm(world);
-  const parcel_index most = most_words_per_call / (parcel_index)sizeof *records->items;
-  parcel_index count = records->count;
-  parcel_status status =
-      parcel_mpi_check(MPI_Bcast(&count, 1, MPI_INT64_T, 0, comm), "MPI_Bcast of the number of failures");
-  if (status || count == 0)
-    return status;
-  if (parcel_world_rank(world) != 0) {
-    records->items = calloc((size_t)count, sizeof *records->items);
-    records->count = records->room = count;
-    status = records->items ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the records of failures");
-  }
-  status = parcel_world_agree(world, status);
-  for (parcel_index first = 0; first < count && !status; first += most) {
-    const parcel_index items = count - first < most ? count - first : most;
-    status =
-        parcel_mpi_check(MPI_Bcast(records->items + first,
-                                   (int)(items * (parcel_index)sizeof *records->items), MPI_BYTE, 0, comm),
-                         "MPI_Bcast of the failures");
-  }
-  return status;
-}
-
 /* Every rank gets the bits that any rank has set, and the sums of what all have counted. */
 static parcel_status share_bits(search *search)
 {
@@ -248,7 +250,7 @@ static parcel_status run(search *search)
   if (parcel_world_rank(world) == 0)
     status = parcel__failures_load(&search->results->site, &search->results->table, &search->records);
   if (!(status = parcel_world_follow_root(world, status)))
-    status = share_records(world, &search->records);
+    status = parcel__failures_share(world, &search->records);
   if (!status && !(status = acquire(search, &pool)))
     status = parcel_pool_for(pool, own.end - own.begin, ENTRIES, check_blocks, search);
   status = parcel_world_agree(world, status);
@@ -256,12 +258,14 @@ static parcel_status run(search *search)
   return status;
 }
 
+static int threads_of(const parcel_store_site *site)
+{
+  return site->sweep->threads > 0 ? site->sweep->threads : parcel_world_cpus(site->world);
+}
+
 parcel_status parcel__kept_find(parcel_results *results, const parcel_results_options *options)
 {
-  const parcel_sweep *sweep = results->site.sweep;
-  search search = {.results = results,
-                   .options = options,
-                   .threads = sweep->threads > 0 ? sweep->threads : parcel_world_cpus(results->site.world)};
+  search search = {.results = results, .options = options, .threads = threads_of(&results->site)};
   parcel_status status = run(&search);
   if (!status)
     status = share_bits(&search);
@@ -270,4 +274,25 @@ parcel_status parcel__kept_find(parcel_results *results, const parcel_results_op
   else
     results->done = (uint64_t *)search.done;
   return status;
+}
+
+parcel_status parcel__kept_enter(parcel_results *results, const parcel_index blocks[], parcel_index count,
+                                 const parcel_failure_records *records)
+{
+  const parcel_store_site *site = &results->site;
+  const parcel_span own =
+      parcel_block_span(count, parcel_world_size(site->world), parcel_world_rank(site->world));
+  parcel_pool *pool = NULL;
+  search search = {.results = results,
+                   .records = *records,
+                   .list = blocks,
+                   .first = own.begin,
+                   .threads = threads_of(site)};
+  parcel_status status = acquire(&search, &pool);
+  if (!status)
+    status = parcel_pool_for(pool, own.end - own.begin, 1, enter_blocks, &search);
+  search.records.items = NULL; /* the caller's */
+  release(&search, &pool);
+  free((void *)search.done);
+  return parcel_world_agree(site->world, status);
 }

@@ -137,6 +137,10 @@ parcel_status parcel__output_open(parcel_results *results, const parcel_provenan
 {
   parcel_store_site *site = &results->site;
   struct stat info;
+  if (options->retries) {
+    const parcel_status status = recognise_file(results);
+    return status || results->history.failures == 0 ? status : parcel__retry_open(results);
+  }
   if (options->resumes && !results->replaces && stat(site->file.path, &info) == 0 && S_ISREG(info.st_mode))
     return recognise_file(results);
   if (options->resumes) {

@@ -42,6 +42,12 @@ static parcel_status end_store(void *ctx, parcel_status outcome)
 
 parcel_sink parcel_results_sink(parcel_results *results)
 {
+  if (results->state == PARCEL_OUTPUT_RETRIED)
+    return (parcel_sink){.ctx = results,
+                         .grid = &results->retry_grid,
+                         .positions = results->retried,
+                         .keeps_failures = true,
+                         .write = parcel__retry_write};
   return (parcel_sink){.ctx = results,
                        .grid = &results->site.grid,
                        .done = results->done,
@@ -155,7 +161,7 @@ static parcel_status open_store(parcel_results *results, const knowledge *known,
                                 const parcel_results_options *options)
 {
   parcel_store_site *site = &results->site;
-  parcel_io_mode mode = options->io;
+  parcel_io_mode mode = results->state == PARCEL_OUTPUT_RETRIED ? PARCEL_IO_DIRECT : options->io;
   parcel_status status = parcel_world_agree(site->world, open_rank(results, known));
   if (!status)
     status = parcel__io_mode_choose(site->world, &site->file, &mode);
@@ -197,6 +203,8 @@ static parcel_status go_on(parcel_results *results, const parcel_results_options
     return PARCEL_OK;
   if (results->state == PARCEL_OUTPUT_COMPLETE)
     return parcel_world_agree(world, mark_all_done(results));
+  if (results->state == PARCEL_OUTPUT_RETRIED)
+    return parcel__retry_share(results);
   const parcel_status status = parcel__kept_find(results, options);
   if (status)
     return status;
@@ -231,6 +239,7 @@ void parcel__results_release(parcel_results **results, bool keeps)
   parcel__file_free(&site->file);
   free(site->columns);
   free((*results)->done);
+  free((*results)->retried);
   free(*results);
   *results = NULL;
 }
@@ -240,9 +249,9 @@ static parcel_status agree_on_arguments(const parcel_world *world, const parcel_
                                         const char *path, const parcel_results_options *options)
 {
   char *more = NULL;
-  const int length =
-      asprintf(&more, "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\n", path,
-               sweep->block, options->replaces, options->resumes, options->keeps_failures);
+  const int length = asprintf(
+      &more, "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n",
+      path, sweep->block, options->replaces, options->resumes, options->keeps_failures, options->retries);
   parcel_status status = length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the arguments") : PARCEL_OK;
   if (!(status = parcel_world_agree(world, status)))
     status = parcel__identity_agree(world, sweep, more);
@@ -263,7 +272,7 @@ static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, 
   }
   results->site = (parcel_store_site){.world = world, .sweep = sweep, .fd = -1, .columns = columns};
   results->replaces = options->replaces;
-  results->keeps_failures = options->keeps_failures;
+  results->keeps_failures = options->keeps_failures || options->retries;
   *out = results;
   return parcel__file_make(path, &results->site.file);
 }

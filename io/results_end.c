@@ -32,8 +32,9 @@ static parcel_status publish_file(parcel_results *results)
 {
   const parcel_store_site *site = &results->site;
   parcel_status status = PARCEL_OK;
-  if ((status = parcel__failures_settle(site, &results->table, &results->history.failures)) ||
-      (status = parcel__schema_set_outcome(site->file.part, "complete")) ||
+  if (results->state != PARCEL_OUTPUT_RETRIED)
+    status = parcel__failures_settle(site, &results->table, &results->history.failures);
+  if (status || (status = parcel__schema_set_outcome(site->file.part, "complete")) ||
       (status = parcel__seal_make(&site->file, site->fd)) ||
       (status = parcel__file_sync(&site->file, site->fd)) ||
       (status = parcel__file_publish(&site->file, results->replaces)))
@@ -51,7 +52,8 @@ static bool abandon_file(const parcel_results *results, parcel_status outcome)
   parcel_index done = 0;
   snprintf(text, sizeof text, "%s", parcel_last_error());
   const bool is_empty = count_done(results, &done) == PARCEL_OK && done == 0;
-  const bool keeps = !is_empty || outcome == PARCEL_STOPPED;
+  const bool is_copy = results->state == PARCEL_OUTPUT_RETRIED; /* of a file that is as it was */
+  const bool keeps = !is_copy && (!is_empty || outcome == PARCEL_STOPPED);
   if (!keeps) {
     unlink(site->file.part);
     parcel__journals_remove(&site->file);
@@ -71,7 +73,10 @@ static parcel_status finish(parcel_results *results)
   parcel_status status = store->sync(store->ctx);
   if (!status)
     status = parcel__journal_sync(&results->journal);
-  if (!(status = parcel_world_agree(world, status)))
+  status = parcel_world_agree(world, status);
+  if (!status && results->state == PARCEL_OUTPUT_RETRIED && !(status = parcel__retry_end(results)))
+    status = parcel_world_agree(world, store->sync(store->ctx));
+  if (!status)
     status = parcel_world_follow_root(world, is_root ? check_ledger(results) : PARCEL_OK);
   if (!status && store->finish)
     status = store->finish(store->ctx);

@@ -13,9 +13,10 @@
 
 /** What there was of the output. */
 typedef enum parcel_output_state {
-  PARCEL_OUTPUT_NEW,     /* nothing: the .part was made */
-  PARCEL_OUTPUT_RESUMED, /* a .part of the same sweep */
-  PARCEL_OUTPUT_COMPLETE /* the finished file */
+  PARCEL_OUTPUT_NEW,      /* nothing: the .part was made */
+  PARCEL_OUTPUT_RESUMED,  /* a .part of the same sweep */
+  PARCEL_OUTPUT_COMPLETE, /* the finished file */
+  PARCEL_OUTPUT_RETRIED   /* the finished file, whose failed indices are computed again in a copy */
 } parcel_output_state;
 
 struct parcel_results {
@@ -27,27 +28,46 @@ struct parcel_results {
   parcel_output_state state;
   uint64_t *done; /* a bit for each block of the grid that is there; NULL: none is */
   parcel_results_history history;
-  parcel_journal journal; /* of this rank's failures */
-  parcel_table table;     /* rank 0: where the failures table is */
-  bool has_part;          /* rank 0: the .part is new, and ours to remove */
+  parcel_journal journal;       /* of this rank's failures */
+  parcel_table table;           /* rank 0: where the failures table is */
+  parcel_index *retried;        /* [history.retried] positions that failed, ascending */
+  parcel_block_grid retry_grid; /* a block for each of them */
+  bool has_part;                /* rank 0: the .part is new, and ours to remove */
 };
 
-/** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0 knows
- * of
- *  the site (fd, grid, places, seed) is filled in.
+/** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0
+ * knows of the site (fd, grid, places, seed) is filled in.
  *
- *  Errors: EXISTS, DIFFERS, CORRUPT, SPACE, IO, HDF5, MEMORY. */
+ * Errors: EXISTS, DIFFERS, CORRUPT, SPACE, IO, HDF5, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__output_open(parcel_results *results,
                                                     const parcel_provenance *provenance,
                                                     const parcel_results_options *options);
 
-/** Finds the blocks that are done and whose bytes are what was written: done, history. The others' entries
- * are
- *  removed from the ledger. Collective.
+/** Finds the blocks that are done and whose bytes are what was written: done, history. The entries of the
+ * others are removed from the ledger. Collective.
  *
- *  Errors: IO, MEMORY, MPI, SYSTEM; what options.keep returns. */
+ * Errors: IO, MEMORY, MPI, SYSTEM; what options.keep returns. */
 PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results,
                                                   const parcel_results_options *options);
+
+/** Enters blocks into the ledger anew, with the values that the file has now and the records of their
+ * failures, whose block_checksum is 0. Collective.  Errors: IO, SPACE, MEMORY, SYSTEM. */
+PARCEL_MUST_CHECK parcel_status parcel__kept_enter(parcel_results *results, const parcel_index blocks[],
+                                                   parcel_index count, const parcel_failure_records *records);
+
+/** Computing failed indices again. Rank 0: a copy of the finished file, which is to take its place, as
+ * the .part. Errors: EXISTS (a .part is there); IO, SPACE, HDF5. */
+PARCEL_MUST_CHECK parcel_status parcel__retry_open(parcel_results *results);
+
+/** Fills in which positions failed. Collective.  Errors: IO, CORRUPT, MEMORY, MPI. */
+PARCEL_MUST_CHECK parcel_status parcel__retry_share(parcel_results *results);
+
+/** The `write` of the sink: a position at its place. Any thread. */
+PARCEL_MUST_CHECK parcel_status parcel__retry_write(void *ctx, const parcel_block *block);
+
+/** After a success: ledger and failures table for the new values. Collective.  Errors: IO, SPACE, MEMORY,
+ * MPI. */
+PARCEL_MUST_CHECK parcel_status parcel__retry_end(parcel_results *results);
 
 /** Closes and frees everything of this rank.
  *

@@ -221,6 +221,70 @@ static void journals_of_a_replaced_part_do_not_count(void **state)
   assert_root(table_is_right(fixture->path, &weather) && count_files(fixture->folder) == 1);
 }
 
+/* ---- trying again ---- */
+
+static parcel_status retry(const results_fixture *fixture, const parcel_sweep *sweep, parcel_index *positions)
+{
+  const parcel_results_options retrying = {.retries = true};
+  parcel_results *results = NULL;
+  parcel_sweep_report report = {0};
+  parcel_status status = parcel_results_create(fixture->world, sweep, fixture->path, &retrying, &results);
+  if (!status)
+    status = parcel_sweep_run(fixture->world, sweep, parcel_results_sink(results), &recording, &report);
+  *positions = report.positions;
+  return parcel_results_close(&results, status);
+}
+
+/* Every block has its checksum, failures included: as a .part, the file is kept in whole. */
+static void check_checksums(const results_fixture *fixture, const parcel_sweep *sweep, parcel_status expected)
+{
+  parcel_results *results = NULL;
+  assert_root(rename(fixture->path, fixture->part) == 0);
+  assert_status(parcel_results_create(fixture->world, sweep, fixture->path, &keeping, &results), PARCEL_OK);
+  const parcel_results_history history = parcel_results_get_history(results);
+  assert_status(parcel_results_close(&results, PARCEL_OK), expected);
+  assert_all(history.kept > 0 && history.missing == 0 && history.damaged == 0);
+}
+
+static void exactly_the_failed_indices_are_retried(void **state)
+{
+  const results_fixture *fixture = *state;
+  weather weather = {.bad_every = 7, .stops_at = -1};
+  const parcel_sweep sweep = sweep_of(&weather);
+  parcel_index positions = 0;
+  assert_status(results_make(fixture, &sweep, &keeping, &recording), PARCEL_FAILURES);
+  check_checksums(fixture, &sweep, PARCEL_FAILURES);
+  weather.bad_every = 49;
+  assert_status(retry(fixture, &sweep, &positions), PARCEL_FAILURES);
+  assert_all(positions == POSITIONS / 7 + 1);
+  check_checksums(fixture, &sweep, PARCEL_FAILURES);
+  assert_root(table_is_right(fixture->path, &weather) && values_are_right(fixture->path, &weather));
+  assert_root(count_files(fixture->folder) == 1);
+  weather.bad_every = 0;
+  assert_status(retry(fixture, &sweep, &positions), PARCEL_OK);
+  assert_all(positions == POSITIONS / 49 + 1);
+  check_checksums(fixture, &sweep, PARCEL_OK);
+  assert_root(table_is_right(fixture->path, &weather) && values_are_right(fixture->path, &weather));
+  assert_root(status_is(fixture->path, "complete"));
+  assert_status(retry(fixture, &sweep, &positions), PARCEL_OK);
+  assert_all(positions == 0);
+}
+
+static void a_retry_that_does_not_end_leaves_the_file_as_it_was(void **state)
+{
+  const results_fixture *fixture = *state;
+  const parcel_results_options retrying = {.retries = true};
+  weather weather = {.bad_every = 7, .stops_at = -1};
+  const parcel_sweep sweep = sweep_of(&weather);
+  parcel_results *results = NULL;
+  assert_status(results_make(fixture, &sweep, &keeping, &recording), PARCEL_FAILURES);
+  assert_status(parcel_results_create(fixture->world, &sweep, fixture->path, &retrying, &results), PARCEL_OK);
+  assert_status(parcel_results_close(&results, PARCEL_STOPPED), PARCEL_STOPPED);
+  assert_root(table_is_right(fixture->path, &weather) && values_are_right(fixture->path, &weather));
+  assert_root(count_files(fixture->folder) == 1);
+  check_checksums(fixture, &sweep, PARCEL_FAILURES);
+}
+
 #define results_test(test) cmocka_unit_test_setup(test, results_clean)
 
 int main(void)
@@ -232,6 +296,8 @@ int main(void)
       results_test(a_block_whose_records_are_lost_is_computed_again),
       results_test(more_failures_than_the_file_has_room_for_end_the_run),
       results_test(journals_of_a_replaced_part_do_not_count),
+      results_test(exactly_the_failed_indices_are_retried),
+      results_test(a_retry_that_does_not_end_leaves_the_file_as_it_was),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
   return mpi_test_run(record, results_setup, results_teardown);

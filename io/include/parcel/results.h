@@ -58,14 +58,18 @@ typedef struct parcel_results_options {
   parcel_index round_bytes; /* of a column, by a rank in one collective write; 0: 1 GiB */
 
   /** Goes on with what there is: a PATH.part of the same sweep, whose blocks are kept if their bytes are
-   * still
-   *  what was written, or a complete PATH, which is left alone unless `replaces`. Starts afresh if there is
-   *  neither. The block grid is then that of the file. */
+   *  still what was written, or a complete PATH, which is left alone unless `replaces`. Starts afresh if there
+   *  is neither. The block grid is then that of the file. */
   bool resumes;
 
   /** Indices that fail go on record (parcel_sink.keeps_failures); the columns then have a _FillValue. */
   bool keeps_failures;
   parcel_index max_failures; /* that the file has room for; 0: 10,000 */
+
+  /** Computes exactly the indices again that failed in the complete file PATH, which is replaced in the moment
+   *  that all of them have been tried; then updates its values, checksums and failures table. `resumes` and
+   *  `replaces` do not matter. */
+  bool retries;
 
   /** Called for every block that is kept, with its values: for what a program adds up along the way.
    *  Threads: several at once; must not call MPI or HDF5.  NULL: nobody asks. */
@@ -95,6 +99,7 @@ typedef struct parcel_results_history {
   parcel_index missing;  /* not done before */
   parcel_index damaged;  /* done, but their bytes are not what was written */
   parcel_index failures; /* indices on record in the blocks that are kept */
+  parcel_index retried;  /* indices that failed and are computed again */
 } parcel_results_history;
 
 /** All zeros where nothing was resumed. The same on every rank. */

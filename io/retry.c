@@ -1,0 +1,173 @@
+/* The failed indices of a finished file are computed again in a copy of it, the .part, which then takes
+ * its place: until then the file is as it was. The copy shares the file's disk blocks where the file
+ * system can. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "claim_impl.h"
+#include "failures_impl.h"
+#include "file_lock_impl.h"
+#include "reader_impl.h"
+#include "results_impl.h"
+#include "schema_impl.h"
+
+/* ---- the copy, on rank 0 ---- */
+
+static parcel_status copy_bytes(const parcel_file *file, int from, int to, parcel_index bytes)
+{
+  enum { AT_ONCE = 1 << 30 };
+  if (ioctl(to, FICLONE, from) == 0)
+    return PARCEL_OK;
+  while (bytes > 0) {
+    const ssize_t copied =
+        copy_file_range(from, NULL, to, NULL, bytes < AT_ONCE ? (size_t)bytes : AT_ONCE, 0);
+    if (copied < 0 && errno == EINTR)
+      continue;
+    if (copied < 0)
+      return parcel__file_fail("copy", file->path);
+    if (copied == 0)
+      return parcel_fail(PARCEL_IO, "cannot copy '%s': it has become shorter", file->path);
+    bytes -= copied;
+  }
+  return PARCEL_OK;
+}
+
+static parcel_status copy_file(parcel_store_site *site)
+{
+  const parcel_file *file = &site->file;
+  struct stat info;
+  const int from = open(file->path, O_RDONLY | O_CLOEXEC);
+  if (from < 0 || fstat(from, &info) != 0) {
+    const parcel_status status = parcel__file_fail("open", file->path);
+    if (from >= 0)
+      close(from);
+    return status;
+  }
+  parcel_status status = parcel__claim_make(file, false, info.st_size, &site->fd);
+  if (!status && (status = copy_bytes(file, from, site->fd, info.st_size)))
+    unlink(file->fresh);
+  close(from);
+  return status;
+}
+
+static parcel_status show_copy(parcel_results *results)
+{
+  const parcel_file *file = &results->site.file;
+  char owner[PARCEL_OWNER_SIZE];
+  const parcel_schema_state state = {.status = "running", .end_time = "", .owner = parcel__lock_owner(owner)};
+  parcel_status status = PARCEL_OK;
+  parcel__journals_remove(file);
+  if ((status = parcel__schema_set_state(file->fresh, &state)) ||
+      (status = parcel__table_find(file->fresh, file, results->site.fd, &results->table)) ||
+      (status = parcel__claim_show(file, results->site.fd)))
+    unlink(file->fresh);
+  results->has_part = status == PARCEL_OK;
+  return status;
+}
+
+parcel_status parcel__retry_open(parcel_results *results)
+{
+  parcel_status status = parcel__claim_check(&results->site.file, true);
+  struct stat info;
+  if (!status && stat(results->site.file.part, &info) == 0)
+    return parcel_fail(PARCEL_EXISTS,
+                       "'%s' exists: an unfinished output; remove it before failed indices are retried",
+                       results->site.file.part);
+  if (!status && !(status = copy_file(&results->site)))
+    status = show_copy(results);
+  if (!status) {
+    results->state = PARCEL_OUTPUT_RETRIED;
+    results->replaces = true;
+  }
+  return status;
+}
+
+/* ---- what is to be computed ---- */
+
+/* All ranks learn which positions failed. */
+parcel_status parcel__retry_share(parcel_results *results)
+{
+  const parcel_store_site *site = &results->site;
+  parcel_failure_records records = {.items = NULL};
+  parcel_status status = PARCEL_OK;
+  if (parcel_world_rank(site->world) == 0)
+    status =
+        parcel__table_read(&site->file, site->fd, &results->table, site->sweep->range, site->grid, &records);
+  parcel__records_sort(&records);
+  if (!(status = parcel_world_follow_root(site->world, status)))
+    status = parcel__failures_share(site->world, &records);
+  parcel_index *positions = calloc((size_t)records.count + 1, sizeof *positions);
+  if (!status && !positions)
+    status = parcel_fail(PARCEL_MEMORY, "no memory for the positions of %" PRId64 " failures", records.count);
+  for (parcel_index r = 0; r < records.count && positions; ++r)
+    positions[r] = records.items[r].position;
+  results->retried = positions;
+  results->retry_grid = (parcel_block_grid){records.count, 1, records.count > 0 ? records.count : 1};
+  results->history.retried = records.count;
+  results->history.failures = 0;
+  parcel__records_free(&records);
+  return parcel_world_agree(site->world, status);
+}
+
+/* One position, its own block of the retry's grid. */
+parcel_status parcel__retry_write(void *ctx, const parcel_block *block)
+{
+  parcel_results *results = ctx;
+  const parcel_store_site *site = &results->site;
+  const parcel_index position = results->retried[block->number];
+  parcel_block whole = *block;
+  parcel_status status = PARCEL_OK;
+  whole.number = parcel_block_grid_owner(site->grid, position);
+  if (block->failure_count > 0)
+    status = parcel__journal_write(&results->journal, &whole, 0);
+  for (int c = 0; c < site->sweep->column_count && !status; ++c) {
+    const parcel_index bytes = parcel_column_bytes(&site->sweep->columns[c]);
+    status = parcel__file_write(&site->file, site->fd, "results.write", block->columns[c], bytes,
+                                site->columns[c] + position * bytes);
+  }
+  return status;
+}
+
+/* ---- the end ---- */
+
+/* The blocks that hold retried positions, each once; room for as many as there are positions. */
+static parcel_index list_blocks(const parcel_results *results, parcel_index blocks[])
+{
+  parcel_index count = 0;
+  for (parcel_index r = 0; r < results->history.retried; ++r) {
+    const parcel_index block = parcel_block_grid_owner(results->site.grid, results->retried[r]);
+    if (count == 0 || blocks[count - 1] != block)
+      blocks[count++] = block;
+  }
+  return count;
+}
+
+/* What failed again was journaled with the checksum 0: the block had none yet. */
+parcel_status parcel__retry_end(parcel_results *results)
+{
+  const parcel_store_site *site = &results->site;
+  const bool is_root = parcel_world_rank(site->world) == 0;
+  parcel_failure_records records = {.items = NULL};
+  parcel_index *blocks = calloc((size_t)results->history.retried + 1, sizeof *blocks);
+  parcel_status status = blocks ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for a list of blocks");
+  if (!status && is_root)
+    status = parcel__journals_read(&site->file, &records);
+  parcel__records_sort(&records);
+  if (!(status = parcel_world_agree(site->world, status)))
+    status = parcel__failures_share(site->world, &records);
+  if (!status)
+    status = parcel__kept_enter(results, blocks, list_blocks(results, blocks), &records);
+  if (!status && is_root)
+    status = parcel__table_write(&site->file, site->fd, &results->table, &records);
+  results->history.failures = records.count;
+  free(blocks);
+  parcel__records_free(&records);
+  return parcel_world_follow_root(site->world, status);
+}
