@@ -120,6 +120,7 @@ void parcel_reader_close(parcel_reader **reader)
   free(ending->places);
   free_notes(ending->attributes, ending->attribute_count);
   free_notes(ending->provenance, ending->provenance_count);
+  free(ending->failures);
   free(ending->status);
   parcel__file_free(&ending->file);
   free(ending);
@@ -221,18 +222,32 @@ parcel_status parcel_reader_count_done(const parcel_reader *reader, parcel_index
 
 /* ---- values ---- */
 
-parcel_status parcel_reader_values(const parcel_reader *reader, int column, parcel_span positions,
-                                   void *values)
+static parcel_status check_values(const parcel_reader *reader, int column, parcel_span positions)
 {
   if (column < 0 || column >= reader->column_count)
     return parcel_fail(PARCEL_INVALID, "'%s' has %d columns, none of number %d", reader->file.part,
                        reader->column_count, column);
-  const parcel_status status = check_span(reader, positions, reader->range.count, "positions");
-  const parcel_index bytes = parcel_column_bytes(&reader->columns[column]);
+  return check_span(reader, positions, reader->range.count, "positions");
+}
+
+parcel_status parcel_reader_values(const parcel_reader *reader, int column, parcel_span positions,
+                                   void *values)
+{
+  const parcel_status status = check_values(reader, column, positions);
   if (status)
     return status;
+  const parcel_index bytes = parcel_column_bytes(&reader->columns[column]);
   return parcel__file_read(&reader->file, reader->fd, values, (positions.end - positions.begin) * bytes,
                            reader->places[column].offset + positions.begin * bytes);
+}
+
+parcel_status parcel_reader_values_by_hdf5(const parcel_reader *reader, int column, parcel_span positions,
+                                           void *values)
+{
+  const parcel_status status = check_values(reader, column, positions);
+  return status || positions.begin == positions.end
+             ? status
+             : parcel__reader_read_by_hdf5(reader, column, positions, values);
 }
 
 size_t parcel_reader_scratch_bytes(const parcel_reader *reader)
@@ -264,9 +279,14 @@ parcel_status parcel_reader_check_block(const parcel_reader *reader, parcel_inde
   if (status)
     return status;
   const parcel_span positions = parcel_block_grid_span(reader->grid, block);
+  const parcel_span failed = parcel_reader_failures_in(reader, positions);
+  const parcel_index failure_count = failed.end - failed.begin;
   const void **columns = calloc((size_t)reader->column_count, sizeof *columns);
-  if (!columns)
-    return parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
+  parcel_failure *failures = calloc((size_t)failure_count + 1, sizeof *failures);
+  if (!columns || !failures)
+    status = parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
+  if (!status)
+    status = parcel_reader_failures(reader, failed, failures);
   char *next = scratch;
   for (int c = 0; c < reader->column_count && !status; ++c) {
     columns[c] = next;
@@ -274,9 +294,14 @@ parcel_status parcel_reader_check_block(const parcel_reader *reader, parcel_inde
     next += (positions.end - positions.begin) * parcel_column_bytes(&reader->columns[c]);
   }
   const parcel_sweep sweep = {.columns = reader->columns, .column_count = reader->column_count};
-  const parcel_block whole = {.number = block, .positions = positions, .columns = columns};
+  const parcel_block whole = {.number = block,
+                              .positions = positions,
+                              .columns = columns,
+                              .failures = failures,
+                              .failure_count = failure_count};
   if (!status && parcel__ledger_checksum(&sweep, reader->seed, &whole) != entry->checksum)
     status = fail_block(reader, block, positions);
   free(columns);
+  free(failures);
   return status;
 }

@@ -1,4 +1,5 @@
-/* The failures table grows, so HDF5 has it in chunks, and is asked for it. */
+/* The failures table is read once, through HDF5, and kept by position: the checksum of a block covers its
+ * rows. */
 #include "reader_impl.h"
 
 #include <inttypes.h>
@@ -6,24 +7,22 @@
 #include <string.h>
 
 #include "hdf5_impl.h"
-#include "ledger_impl.h"
 #include "reader_hdf5_impl.h"
 
-/* Some rows of a dataset of the table, in memory's type. Takes type. */
-static bool read_rows(hid_t group, const char *name, hid_t type, parcel_span which, void *out)
+/* One dataset of the table, all of it, in memory's type. Takes type. */
+static bool read_all(hid_t group, const char *name, hid_t type, parcel_index count, void *out)
 {
-  const hsize_t begin = (hsize_t)which.begin;
-  const hsize_t count = (hsize_t)(which.end - which.begin);
   const hid_t dataset = parcel__hdf5_open_dataset(group, name);
   const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
-  const hid_t memory = H5Screate_simple(1, &count, NULL);
-  const bool is_read =
-      space >= 0 &&
-      parcel__hdf5_good(H5Sselect_hyperslab(space, H5S_SELECT_SET, &begin, NULL, &count, NULL), "select in",
-                        name) &&
-      parcel__hdf5_good(H5Dread(dataset, type, memory, space, H5P_DEFAULT, out), "read", name);
-  H5Sclose(memory);
-  H5Tclose(type);
+  bool is_read = space >= 0 && type >= 0;
+  if (is_read && H5Sget_simple_extent_npoints(space) != (hssize_t)count) {
+    parcel_fail(PARCEL_CORRUPT, "the table of failures is longer for some columns than for others");
+    is_read = false;
+  }
+  is_read =
+      is_read && parcel__hdf5_good(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out), "read", name);
+  if (type >= 0)
+    H5Tclose(type);
   if (space >= 0)
     H5Sclose(space);
   if (dataset >= 0)
@@ -31,41 +30,65 @@ static bool read_rows(hid_t group, const char *name, hid_t type, parcel_span whi
   return is_read;
 }
 
-static parcel_status take_row(const parcel_reader *reader, parcel_index index, int32_t code,
-                              const char *message, parcel_failure *out)
+/* Where an index is in the range; -1 outside. */
+static parcel_index position_of(parcel_range range, parcel_index index)
 {
   parcel_index distance = 0;
-  const parcel_range range = reader->range;
-  if (__builtin_sub_overflow(index, range.first, &distance) || distance % range.step != 0 ||
-      distance / range.step < 0 || distance / range.step >= range.count)
-    return parcel_fail(PARCEL_CORRUPT,
-                       "'%s': its table of failures has the index %" PRId64 ", not in its range",
-                       reader->file.part, index);
-  *out = (parcel_failure){.position = distance / range.step, .index = index, .code = (parcel_status)code};
-  memcpy(out->message, message, strnlen(message, PARCEL_FAILURE_MESSAGE_SIZE));
-  return PARCEL_OK;
+  if (__builtin_sub_overflow(index, range.first, &distance) || (distance == INT64_MIN && range.step == -1) ||
+      distance % range.step != 0)
+    return -1;
+  const parcel_index position = distance / range.step;
+  return position >= 0 && position < range.count ? position : -1;
 }
 
-static parcel_status read_failures(const parcel_reader *reader, hid_t group, parcel_span which,
-                                   parcel_failure out[])
+static int compare_positions(const void *a, const void *b)
 {
-  const size_t count = (size_t)(which.end - which.begin);
-  int64_t *indices = calloc(count, sizeof *indices);
-  int32_t *codes = calloc(count, sizeof *codes);
-  char *messages = calloc(count, PARCEL_FAILURE_MESSAGE_SIZE);
-  parcel_status status = PARCEL_OK;
-  if (!indices || !codes || !messages)
-    status = parcel_fail(PARCEL_MEMORY, "no memory for %zu failures of '%s'", count, reader->file.part);
-  else if (!read_rows(group, "index", H5Tcopy(H5T_NATIVE_INT64), which, indices) ||
-           !read_rows(group, "code", H5Tcopy(H5T_NATIVE_INT32), which, codes) ||
-           !read_rows(group, "message", parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE), which, messages))
-    status = PARCEL_CORRUPT;
-  for (size_t f = 0; f < count && !status; ++f)
-    status = take_row(reader, indices[f], codes[f], messages + f * PARCEL_FAILURE_MESSAGE_SIZE, &out[f]);
+  const parcel_reader_failure *one = a;
+  const parcel_reader_failure *other = b;
+  return (one->position > other->position) - (one->position < other->position);
+}
+
+static bool keep(parcel_reader *reader, const int64_t *indices, const int32_t *codes, const char *messages)
+{
+  for (parcel_index f = 0; f < reader->failure_count; ++f) {
+    parcel_reader_failure *failure = &reader->failures[f];
+    const char *message = messages + f * PARCEL_FAILURE_MESSAGE_SIZE;
+    failure->position = position_of(reader->range, indices[f]);
+    failure->code = codes[f];
+    memcpy(failure->message, message, PARCEL_FAILURE_MESSAGE_SIZE - 1);
+    if (failure->position < 0) {
+      parcel_fail(PARCEL_CORRUPT, "the index %" PRId64 " of its table of failures is not in its range",
+                  indices[f]);
+      return false;
+    }
+  }
+  qsort(reader->failures, (size_t)reader->failure_count, sizeof *reader->failures, compare_positions);
+  return true;
+}
+
+bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel)
+{
+  const size_t count = (size_t)reader->failure_count;
+  const hid_t group = parcel__hdf5_open_group(parcel, "failures");
+  int64_t *indices = calloc(count + 1, sizeof *indices);
+  int32_t *codes = calloc(count + 1, sizeof *codes);
+  char *messages = calloc(count + 1, PARCEL_FAILURE_MESSAGE_SIZE);
+  reader->failures = calloc(count + 1, sizeof *reader->failures);
+  bool is_loaded = group >= 0 && indices && codes && messages && reader->failures;
+  if (group >= 0 && !is_loaded)
+    parcel_fail(PARCEL_MEMORY, "no memory for %zu failures", count);
+  const parcel_index rows = reader->failure_count;
+  is_loaded =
+      is_loaded && read_all(group, "index", H5Tcopy(H5T_NATIVE_INT64), rows, indices) &&
+      read_all(group, "code", H5Tcopy(H5T_NATIVE_INT32), rows, codes) &&
+      read_all(group, "message", parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE), rows, messages) &&
+      keep(reader, indices, codes, messages);
   free(indices);
   free(codes);
   free(messages);
-  return status;
+  if (group >= 0)
+    H5Gclose(group);
+  return is_loaded;
 }
 
 parcel_index parcel_reader_failure_count(const parcel_reader *reader)
@@ -79,13 +102,29 @@ parcel_status parcel_reader_failures(const parcel_reader *reader, parcel_span wh
     return parcel_fail(PARCEL_INVALID,
                        "'%s' has %" PRId64 " failures; [%" PRId64 ", %" PRId64 ") are not among them",
                        reader->file.part, reader->failure_count, which.begin, which.end);
-  if (which.begin == which.end)
-    return PARCEL_OK;
-  const parcel_hdf5_printing before = parcel__hdf5_silence();
-  const hid_t group = parcel__hdf5_open_group(reader->hdf5, "parcel/failures");
-  const parcel_status status = group >= 0 ? read_failures(reader, group, which, out) : PARCEL_CORRUPT;
-  if (group >= 0)
-    H5Gclose(group);
-  parcel__hdf5_restore(before);
-  return status;
+  for (parcel_index f = which.begin; f < which.end; ++f) {
+    const parcel_reader_failure *failure = &reader->failures[f];
+    parcel_failure *to = &out[f - which.begin];
+    *to = (parcel_failure){.position = failure->position,
+                           .index = parcel_range_at(reader->range, failure->position),
+                           .code = (parcel_status)failure->code};
+    memcpy(to->message, failure->message, sizeof failure->message);
+  }
+  return PARCEL_OK;
+}
+
+parcel_span parcel_reader_failures_in(const parcel_reader *reader, parcel_span positions)
+{
+  parcel_span found = {0, reader->failure_count};
+  for (parcel_index after = found.end; found.begin < after;) {
+    const parcel_index middle = found.begin + (after - found.begin) / 2;
+    if (reader->failures[middle].position < positions.begin)
+      found.begin = middle + 1;
+    else
+      after = middle;
+  }
+  found.end = found.begin;
+  while (found.end < reader->failure_count && reader->failures[found.end].position < positions.end)
+    ++found.end;
+  return found;
 }

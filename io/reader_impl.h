@@ -7,18 +7,25 @@
 
 #include <parcel/reader.h>
 
-#include "file_impl.h"
+#include "ledger_impl.h"
 
 /** Where the values of one column are. */
 typedef struct parcel_reader_place {
   parcel_index offset; /* of its first value, in bytes from the file's start; 0 where there are none */
 } parcel_reader_place;
 
+/** A row of the failures table. */
+typedef struct parcel_reader_failure {
+  parcel_index position;
+  int32_t code;
+  char message[PARCEL_FAILURE_MESSAGE_SIZE]; /* with its closing zero */
+} parcel_reader_failure;
+
 struct parcel_reader {
   parcel_file file; /* under the name it was opened by: .part; no .path */
   int fd;
   parcel_index bytes; /* of the file */
-  hid_t hdf5;         /* the same file as HDF5 sees it, open for the failures */
+  hid_t hdf5;         /* the same file as HDF5 sees it */
 
   parcel_range range;
   parcel_block_grid grid;
@@ -29,6 +36,7 @@ struct parcel_reader {
   parcel_index ledger; /* where its first entry is, in bytes from the file's start */
   parcel_index seal;   /* where the seal is, and of how many 64-bit words */
   parcel_index seal_words;
+  parcel_reader_failure *failures; /* [failure_count] by position */
   parcel_index failure_count;
 
   char *status;
@@ -43,5 +51,12 @@ struct parcel_reader {
  *  reader  its file, fd and bytes are there
  *  Errors: INVALID, CORRUPT, MEMORY as parcel_reader_open. */
 PARCEL_MUST_CHECK parcel_status parcel__reader_load(parcel_reader *reader);
+
+/** Reads values as parcel_reader_values, through HDF5; column and positions are there.  Errors: CORRUPT. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_read_by_hdf5(const parcel_reader *reader, int column,
+                                                            parcel_span positions, void *values);
+
+/** Reads the failures table, of reader->failure_count rows, from the group /parcel. False on failure. */
+bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
 
 #endif

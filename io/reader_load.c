@@ -353,3 +353,36 @@ parcel_status parcel__reader_load(parcel_reader *reader)
   parcel__hdf5_restore(before);
   return status;
 }
+
+/* ---- the same values, as others see them ---- */
+
+static bool select_positions(hid_t space, parcel_span positions, parcel_index width)
+{
+  const hsize_t begin[MOST_DIMENSIONS] = {(hsize_t)positions.begin, 0};
+  const hsize_t count[MOST_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin), (hsize_t)width};
+  return parcel__hdf5_good(H5Sselect_hyperslab(space, H5S_SELECT_SET, begin, NULL, count, NULL), "select",
+                           "positions");
+}
+
+parcel_status parcel__reader_read_by_hdf5(const parcel_reader *reader, int column, parcel_span positions,
+                                          void *values)
+{
+  const parcel_column *from = &reader->columns[column];
+  const hsize_t count = (hsize_t)((positions.end - positions.begin) * from->width);
+  const parcel_hdf5_printing before = parcel__hdf5_silence();
+  const hid_t dataset = parcel__hdf5_open_dataset(reader->hdf5, from->name);
+  const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
+  const hid_t memory = H5Screate_simple(1, &count, NULL);
+  const bool is_read =
+      space >= 0 && memory >= 0 && select_positions(space, positions, from->width) &&
+      parcel__hdf5_good(H5Dread(dataset, parcel__schema_type(from->type), memory, space, H5P_DEFAULT, values),
+                        "read the column", from->name);
+  if (memory >= 0)
+    H5Sclose(memory);
+  if (space >= 0)
+    H5Sclose(space);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  parcel__hdf5_restore(before);
+  return is_read ? PARCEL_OK : PARCEL_CORRUPT;
+}

@@ -13,9 +13,9 @@
  *  HDF5 sees it, so that with the ledger's checksums no changed byte goes unnoticed. In a .part the seal does
  *  not count.
  *
- *  Memory: O(columns + provenance), never O(n).
- *  Threads: opening, closing and failures are for the main thread, which alone calls HDF5; all the rest may
- *  be called by any thread at once. No MPI. */
+ *  Memory: O(columns + provenance + failures), never O(n).
+ *  Threads: opening and closing are for the main thread, which alone calls HDF5; all the rest may be called
+ *  by any thread at once, but where it says otherwise. No MPI. */
 #ifndef PARCEL_READER_H
 #define PARCEL_READER_H
 
@@ -112,6 +112,13 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_count_done(const parcel
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_values(const parcel_reader *reader, int column,
                                                                 parcel_span positions, void *values);
 
+/** The same through HDF5, as any other program reads the file. Main thread.
+ *
+ *  Errors: INVALID, CORRUPT (HDF5 refuses). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_values_by_hdf5(const parcel_reader *reader,
+                                                                        int column, parcel_span positions,
+                                                                        void *values);
+
 /** Reads one block and compares its bytes with a ledger entry. Any thread.
  *
  *  scratch  room for the values of all columns in the block, column after column;
@@ -131,12 +138,13 @@ PARCEL_API size_t parcel_reader_scratch_bytes(const parcel_reader *reader);
 /** How many indices failed and are on record. */
 PARCEL_API parcel_index parcel_reader_failure_count(const parcel_reader *reader);
 
-/** Reads some of them: out[which.end - which.begin]. Main thread: through HDF5.
- *
- *  Errors: INVALID (no such failures); CORRUPT (an index that is not in the range; HDF5 cannot read them);
- *  MEMORY. */
+/** Some of them, by position: out[which.end - which.begin]. Any thread.  Errors: INVALID (no such
+ *  failures). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_failures(const parcel_reader *reader,
                                                                   parcel_span which, parcel_failure out[]);
+
+/** Which failures are at some positions, for parcel_reader_failures. Any thread. */
+PARCEL_API parcel_span parcel_reader_failures_in(const parcel_reader *reader, parcel_span positions);
 
 #ifdef __cplusplus
 }
