@@ -84,6 +84,15 @@ parcel_status command_line_file(const char *option, const char *text, const char
   return PARCEL_OK;
 }
 
+parcel_status command_line_threads(const char *text, int *out)
+{
+  parcel_index threads = 0;
+  const parcel_status status = command_line_count("--threads", text, 65536, &threads);
+  if (!status)
+    *out = (int)threads;
+  return status;
+}
+
 parcel_status command_line_flush(parcel_status status)
 {
   if ((fflush(stdout) != 0 || ferror(stdout)) && !status)

@@ -61,6 +61,9 @@ PARCEL_MUST_CHECK parcel_status command_line_seconds(const char *option, const c
 /** Reads the name of a file, which must not be empty.  Errors: INVALID, the text names the option. */
 PARCEL_MUST_CHECK parcel_status command_line_file(const char *option, const char *text, const char **out);
 
+/** Reads the value of --threads.  Errors: INVALID. */
+PARCEL_MUST_CHECK parcel_status command_line_threads(const char *text, int *out);
+
 /** The status, or IO if it is OK and the standard output could not be written: a report that nobody could
  *  read is a failure too. */
 PARCEL_MUST_CHECK parcel_status command_line_flush(parcel_status status);

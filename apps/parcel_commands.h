@@ -4,10 +4,24 @@
 #ifndef PARCEL_APPS_PARCEL_COMMANDS_H
 #define PARCEL_APPS_PARCEL_COMMANDS_H
 
-#include <parcel/base.h>
+#include <parcel/world.h>
 
+/* ---- by one process, without MPI; doctor starts it itself ---- */
+
+PARCEL_MUST_CHECK parcel_status parcel_doctor_command(int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_export_command(int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_info_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_job_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_plan_command(int argc, char **argv);
-PARCEL_MUST_CHECK parcel_status parcel_doctor_command(int argc, char **argv);
+
+/* ---- by all ranks: collective over the world; the same status on every rank ---- */
+
+/** All ranks return the same status: rank 0's in its own words, as for what goes wrong on each rank alike;
+ *  else as parcel_world_agree. */
+PARCEL_MUST_CHECK parcel_status parcel_commands_agree(const parcel_world *world, parcel_status status);
+
+PARCEL_MUST_CHECK parcel_status parcel_diff_command(const parcel_world *world, int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_merge_command(const parcel_world *world, int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_verify_command(const parcel_world *world, int argc, char **argv);
 
 #endif

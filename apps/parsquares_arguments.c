@@ -61,15 +61,6 @@ static const struct argp_option options[] = {
     COMMAND_LINE_NUMBERS,
     {0}};
 
-static parcel_status parse_threads(const char *text, int *out)
-{
-  parcel_index threads = 0;
-  const parcel_status status = command_line_count("--threads", text, 65536, &threads);
-  if (!status)
-    *out = (int)threads;
-  return status;
-}
-
 static parcel_status parse_report(const char *path, const char **out)
 {
   const parcel_status status = parcel_report_check(path);
@@ -144,7 +135,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   switch (key) {
   case 'o': return command_line_file("--output", value, &into->output);
   case 'p': return powers_parse(value, &into->powers);
-  case 't': return parse_threads(value, &into->threads);
+  case 't': return command_line_threads(value, &into->threads);
   case 'b': return command_line_count("--block", value, INT64_MAX, &into->block);
   case 'q': into->is_quiet = true; return PARCEL_OK;
   case 'v': into->is_verbose = true; return PARCEL_OK;

@@ -368,7 +368,8 @@ parcel_status parcel__reader_read_by_hdf5(const parcel_reader *reader, int colum
                                           void *values)
 {
   const parcel_column *from = &reader->columns[column];
-  const hsize_t count = (hsize_t)((positions.end - positions.begin) * from->width);
+  const parcel_index all = (positions.end - positions.begin) * from->width;
+  const hsize_t count = (hsize_t)all;
   const parcel_hdf5_printing before = parcel__hdf5_silence();
   const hid_t dataset = parcel__hdf5_open_dataset(reader->hdf5, from->name);
   const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;

@@ -32,7 +32,7 @@ module parcel
     parcel_mpi = -5, parcel_hdf5 = -6, parcel_system = -7, parcel_kernel = -8, parcel_exists = -9, &
     parcel_space = -10, parcel_stopped = -11, parcel_timeout = -12, &
     parcel_crashed = -13, parcel_cancelled = -14, parcel_full = -15, parcel_failures = -16, &
-    parcel_stalled = -17, parcel_differs = -18, parcel_corrupt = -19
+    parcel_stalled = -17, parcel_differs = -18, parcel_corrupt = -19, parcel_unequal = -20
 
   type, bind(c) :: parcel_span ! [begin, end)
     integer(parcel_index) :: begin = 0, end = 0

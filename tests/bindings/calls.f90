@@ -51,7 +51,7 @@ contains
     call show('statuses', [integer(i8) :: parcel_ok, parcel_invalid, parcel_out_of_range, parcel_memory, &
               parcel_io, parcel_mpi, parcel_hdf5, parcel_system, parcel_kernel, parcel_exists, parcel_space, &
               parcel_stopped, parcel_timeout, parcel_crashed, parcel_cancelled, parcel_full, &
-              parcel_failures, parcel_stalled, parcel_differs, parcel_corrupt])
+              parcel_failures, parcel_stalled, parcel_differs, parcel_corrupt, parcel_unequal])
     call show_text('version', parcel_version)
     call show_text('no error yet', parcel_last_error())
     do status = 1, -12, -1

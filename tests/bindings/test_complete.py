@@ -68,7 +68,7 @@ class Bindings(unittest.TestCase):
         self.assertEqual(C_FUNCTIONS["parcel_fail"], ["status", "format", "..."])
         text = "".join(read(HEADERS, name) for name in os.listdir(HEADERS))
         self.assertEqual(len(re.findall(r"^PARCEL_API", text, re.M)), len(C_FUNCTIONS))
-        self.assertEqual(len(C_CONSTANTS), 20 + 3 + 7)
+        self.assertEqual(len(C_CONSTANTS), 21 + 3 + 7)
 
     def test_fortran_has_every_function_with_its_parameters(self):
         self.assertEqual(fortran_functions(), {**C_FUNCTIONS, **self.text_functions})

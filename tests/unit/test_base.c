@@ -29,6 +29,7 @@ static const struct {
     {"STALLED", PARCEL_STALLED, -17, 1},
     {"DIFFERS", PARCEL_DIFFERS, -18, 2},
     {"CORRUPT", PARCEL_CORRUPT, -19, 1},
+    {"UNEQUAL", PARCEL_UNEQUAL, -20, 1},
 };
 
 static const parcel_status all[] = {

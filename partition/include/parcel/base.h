@@ -67,7 +67,8 @@ typedef struct parcel_span {
   X(FAILURES, -16, "complete, but some indices failed", 3)                                                   \
   X(STALLED, -17, "no progress", 1)                                                                          \
   X(DIFFERS, -18, "made by another sweep", 2)                                                                \
-  X(CORRUPT, -19, "the file's bytes are not what was written", 1)
+  X(CORRUPT, -19, "the file's bytes are not what was written", 1)                                            \
+  X(UNEQUAL, -20, "the two are not equal", 1)
 
 typedef enum parcel_status {
 #define PARCEL_STATUS_ENUM(name, value, text, exit_code) PARCEL_##name = (value),

@@ -1,0 +1,67 @@
+/* A file with floating-point columns and a wide one, for tests of the tool.
+ *
+ * usage: waves FILE RANGE [INDEX DELTA]      DELTA is added to the sine of INDEX
+ *        waves FILE RANGE sign SIGN          the vectors are multiplied by SIGN */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <parcel/parcel.h>
+
+typedef struct change {
+  parcel_index index;
+  double delta;
+  double sign;
+} change;
+
+static double sine_of(parcel_index index)
+{
+  if (index % 11 == 0)
+    return NAN;
+  if (index % 13 == 0)
+    return index > 0 ? INFINITY : -INFINITY;
+  return sin((double)index) * pow(10, (double)(index % 600 - 300));
+}
+
+static parcel_status compute(void *ctx, const parcel_slice *slice, void *const columns[])
+{
+  const change *change = ctx;
+  for (parcel_index i = 0; i < slice->count; ++i) {
+    const parcel_index index = slice->first + i * slice->step;
+    ((double *)columns[0])[i] = sine_of(index) + (index == change->index ? change->delta : 0);
+    ((float *)columns[1])[i] = (float)cos((double)index) / 3;
+    for (int k = 0; k < 3; ++k)
+      ((double *)columns[2])[3 * i + k] = change->sign * (double)index / (k + 1);
+    ((int8_t *)columns[3])[i] = (int8_t)(index % 100);
+  }
+  return PARCEL_OK;
+}
+
+int main(int argc, char **argv)
+{
+  static const parcel_column columns[] = {{.name = "sine", .type = PARCEL_FLOAT64, .units = "m"},
+                                          {.name = "cosine", .type = PARCEL_FLOAT32},
+                                          {.name = "vector", .type = PARCEL_FLOAT64, .width = 3},
+                                          {.name = "rest", .type = PARCEL_INT8}};
+  change change = {.index = INT64_MIN, .sign = 1};
+  parcel_world *world = NULL;
+  parcel_results *results = NULL;
+  parcel_sweep sweep = {
+      .name = "waves", .columns = columns, .column_count = 4, .kernel = compute, .ctx = &change};
+  sweep.block = 100;
+  if (argc < 3)
+    return 2;
+  if (argc > 4 && strcmp(argv[3], "sign") == 0)
+    change.sign = strtod(argv[4], NULL);
+  else if (argc > 4)
+    change = (struct change){.index = strtoll(argv[3], NULL, 10), .delta = strtod(argv[4], NULL), .sign = 1};
+  parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
+  if (!status)
+    status = parcel_range_parse(argv[2], &sweep.range);
+  if (!status)
+    status = parcel_results_create(world, &sweep, argv[1], NULL, &results);
+  if (!status)
+    status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), NULL, NULL);
+  status = parcel_results_close(&results, status);
+  return parcel_world_close(&world, status);
+}
