@@ -122,7 +122,10 @@ static void judge_sharing(judge *judge)
       continue;
     const bool has_more = host.bound < host.first->host_cpus;
     char line[LINE_SIZE];
-    snprintf(line, sizeof line, "mpirun -n %d " PROGRAM " -t 1 ...", host.bound);
+    if (host.ranks > host.bound)
+      parcel__launch_line(PROGRAM, judge->ranks * host.bound / host.ranks, 1, line, sizeof line);
+    else
+      snprintf(line, sizeof line, PROGRAM " -t %d ...", host.bound / host.ranks);
     parcel_findings_add(judge->out, PARCEL_FINDING_WARNING, "sharing", has_more ? judge->line : line,
                         "%d threads of %d ranks share CPUs %s of %s, which has %d CPUs", host.threads,
                         host.ranks, host.mask, host.first->host, host.first->host_cpus);

@@ -81,7 +81,8 @@ class DoctorTest(ProgramTest):
     def test_oversubscription(self):
         ranks = len(CPUS) + 2
         _, findings = self.examine("-t", 1, ranks=ranks)
-        self.assert_found(findings, "sharing", "warning", f"{ranks} threads of {ranks} ranks", "-t 1")
+        self.assert_found(findings, "sharing", "warning", f"{ranks} threads of {ranks} ranks",
+                          f"-n {len(CPUS)} ")
         self.assertNotIn("waiting", findings)
 
     def test_more_ranks_than_cpus_by_an_invented_host(self):

@@ -87,7 +87,7 @@ static void more_threads_than_the_host_has_cpus_are_found(void **state)
   (void)state;
   ranks[0].host_cpus = ranks[1].host_cpus = 2;
   snprintf(ranks[1].mask, sizeof ranks[1].mask, "0-1");
-  assert_found(PARCEL_FINDING_WARNING, "sharing", "which has 2 CPUs", "-t 1");
+  assert_found(PARCEL_FINDING_WARNING, "sharing", "which has 2 CPUs", "parsquares -t 1");
 }
 
 static void idle_cpus_are_found(void **state)

@@ -54,7 +54,8 @@ PARCEL_API void parcel_world_warn(const parcel_world *world, const char *format,
 /** No warnings from now on, or warnings again. */
 PARCEL_API void parcel_world_set_quiet(parcel_world *world, bool is_quiet);
 
-/** Warns, with the launch line to use, if any rank would run more threads than it has CPUs. Collective.
+/** Warns, with the line to use, if any rank would run more threads than it has CPUs, if ranks crowd on CPUs
+ *  while MPI does not yield, or if builds differ: once for a world. One reduction. Collective.
  *
  *  Errors: INVALID on a rank of several threads where MPI allows but one (MPI_THREAD_SINGLE); MPI. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_check_threads(const parcel_world *world, int threads);
