@@ -6,7 +6,7 @@
 #include <parcel/shared.h>
 
 #include "bell_impl.h"
-#include "lock_impl.h"
+#include "robust_lock_impl.h"
 
 struct parcel_barrier {
   parcel_lock lock;

@@ -1,6 +1,6 @@
 /* A robust mutex (POSIX): the kernel marks it when its owner ends. EINVAL and the like cannot come from a
  * mutex that was made here, so only what the caller can do wrong is checked. */
-#include "lock_impl.h"
+#include "robust_lock_impl.h"
 
 #include <errno.h>
 

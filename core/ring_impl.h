@@ -5,7 +5,7 @@
 #define PARCEL_RING_IMPL_H
 
 #include "bell_impl.h"
-#include "lock_impl.h"
+#include "robust_lock_impl.h"
 
 typedef struct parcel_ring {
   parcel_lock lock;

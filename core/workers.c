@@ -125,8 +125,10 @@ static parcel_status take_answer(const parcel_slot *slot)
 
 static parcel_status await_answer(const parcel_seat *own, uint32_t call, double deadline)
 {
+  if (!own->look)
+    return await(own->slot, has_answered, call, deadline);
   for (;;) {
-    const double look = own->look ? parcel__now() + look_around_seconds : INFINITY;
+    const double look = parcel__now() + look_around_seconds;
     const parcel_status status = await(own->slot, has_answered, call, deadline < look ? deadline : look);
     if (status != PARCEL_TIMEOUT || deadline <= look)
       return status;

@@ -1,7 +1,7 @@
 /** @file
  *  A lock as a part of another structure in shared memory. */
-#ifndef PARCEL_LOCK_IMPL_H
-#define PARCEL_LOCK_IMPL_H
+#ifndef PARCEL_ROBUST_LOCK_IMPL_H
+#define PARCEL_ROBUST_LOCK_IMPL_H
 
 #include <pthread.h>
 
