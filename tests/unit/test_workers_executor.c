@@ -162,7 +162,7 @@ static void workers_executor_kills_the_task_that_hangs_and_no_other(void **state
 {
   parcel_workers *workers = make_workers((parcel_workers_options){.processes = 2});
   parcel_executor *executor = make_executor(workers);
-  const parcel_submit_options limited = {.argument_bytes = sizeof(task), .timeout_seconds = 0.2};
+  const parcel_submit_options limited = {.argument_bytes = sizeof(task), .timeout_seconds = 0.5};
   task tasks[10];
   parcel_future *futures[10];
   (void)state;
@@ -173,7 +173,7 @@ static void workers_executor_kills_the_task_that_hangs_and_no_other(void **state
   }
   for (int t = 0; t < 10; ++t) {
     if (t == 3)
-      assert_refused(parcel_future_wait(futures[t]), PARCEL_TIMEOUT, "after 0.2 s");
+      assert_refused(parcel_future_wait(futures[t]), PARCEL_TIMEOUT, "after 0.5 s");
     else
       assert_ok(parcel_future_wait(futures[t]));
     assert_int_equal(tasks[t].square, t == 3 ? 0 : t * t);
@@ -227,22 +227,21 @@ static void workers_executor_passes_cancellation_on(void **state)
 
 typedef struct killer {
   pid_t server;
-  int kills, wanted;
-  atomic_bool is_done;
+  atomic_int kills;
+  atomic_bool is_over;
 } killer;
 
 static void *kill_at_random(void *argument)
 {
   killer *own = argument;
   uint64_t seed = 7;
-  while (own->kills < own->wanted) {
+  while (!atomic_load(&own->is_over)) {
     pid_t processes[8] = {0};
+    sleep_for(1e-6 * (double)random_below(&seed, 6000));
     const int alive = children_of(own->server, processes, 8);
-    sleep_for(1e-6 * (double)random_below(&seed, 4000));
     if (alive > 0 && kill(processes[random_below(&seed, alive)], SIGKILL) == 0)
       ++own->kills;
   }
-  atomic_store(&own->is_done, true);
   return NULL;
 }
 
@@ -252,14 +251,26 @@ static int wanted(const char *variable, int otherwise)
   return text ? atoi(text) : otherwise;
 }
 
+/* Takes some microseconds, for kills to fall into. */
+static parcel_status compute_slowly(void *argument, const parcel_task_context *context)
+{
+  const task *own = argument;
+  volatile parcel_index sum = 0;
+  ++*own->runs;
+  for (parcel_index i = 0; i < 5000; ++i)
+    sum += own->value;
+  ((task *)argument)->square = sum / 5000 * own->value;
+  return parcel_task_worker(context) < 4 ? PARCEL_OK : PARCEL_INVALID;
+}
+
 /* Submits a chunk, and counts its outcomes. */
 static void run_chunk(parcel_executor *executor, task tasks[], atomic_int runs[], int first, int outcomes[2])
 {
   static parcel_future *futures[CHUNK];
   for (int t = 0; t < CHUNK; ++t) {
     atomic_store(&runs[t], 0);
-    tasks[t] = (task){.value = 100 * (parcel_index)(first + t), .runs = &runs[t]};
-    assert_ok(parcel_executor_submit(executor, compute, &tasks[t], &with_size, &futures[t]));
+    tasks[t] = (task){.value = first + t, .runs = &runs[t]};
+    assert_ok(parcel_executor_submit(executor, compute_slowly, &tasks[t], &with_size, &futures[t]));
   }
   for (int t = 0; t < CHUNK; ++t) {
     const parcel_status status = parcel_future_wait(futures[t]);
@@ -282,15 +293,17 @@ static void workers_executor_gives_every_task_one_outcome_under_random_kills(voi
   parcel_workers *workers = make_workers((parcel_workers_options){.processes = 4});
   parcel_executor *executor = make_executor(workers);
   atomic_int *runs = make_shared(CHUNK * sizeof *runs);
-  killer killer = {.server = fork_server(), .wanted = wanted("PARCEL_KILLS", 60)};
+  killer killer = {.server = fork_server()};
+  const int kills = wanted("PARCEL_KILLS", 60);
   const int least = wanted("PARCEL_TASKS", 3 * CHUNK);
   int outcomes[2] = {0, 0};
   int first = 0;
   pthread_t thread;
   (void)state;
   assert_int_equal(pthread_create(&thread, NULL, kill_at_random, &killer), 0);
-  for (; first < least || !atomic_load(&killer.is_done); first += CHUNK)
+  for (; first < least || killer.kills < kills || outcomes[0] == 0; first += CHUNK)
     run_chunk(executor, tasks, runs, first, outcomes);
+  atomic_store(&killer.is_over, true);
   assert_int_equal(pthread_join(thread, NULL), 0);
   print_message("%d tasks, %d kills: %d right, %d crashed\n", first, killer.kills, outcomes[1], outcomes[0]);
   assert_int_equal(outcomes[0] + outcomes[1], first);

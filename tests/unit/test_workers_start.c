@@ -130,7 +130,7 @@ static void workers_calls_fail_when_the_server_is_killed(void **state)
   assert_refused(parcel_workers_call(workers, 0, kill_the_server, NULL, 0), PARCEL_SYSTEM, "fork server");
   assert_refused(parcel_workers_call(workers, 1, compute_square, NULL, 0), PARCEL_SYSTEM, "fork server");
   for (int w = 0; w < 3; ++w)
-    assert_true(is_gone_within(processes[w], 1));
+    assert_true(is_gone_within(processes[w], 2));
   parcel_workers_destroy(&workers);
   parcel_workers_release();
   assert_int_equal(count_children(getpid()), 0);
@@ -169,9 +169,9 @@ static void workers_and_server_end_with_a_killed_parent(void **state)
   assert_true(processes[3] > 0);
   assert_int_equal(kill(parent, SIGKILL), 0);
   assert_int_equal(waitpid(parent, NULL, 0), parent);
-  assert_true(is_gone_within(server, 1));
+  assert_true(is_gone_within(server, 2));
   for (int w = 0; w < 4; ++w)
-    assert_true(is_gone_within(processes[w], 1));
+    assert_true(is_gone_within(processes[w], 2));
 }
 
 int main(void)
