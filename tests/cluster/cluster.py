@@ -85,6 +85,7 @@ class ClusterTest(unittest.TestCase):
         return [int(line.split()[0]) for line in lines_of(self.folder / "blocks.log")]
 
     def wait_for_blocks(self, count, seconds=30):
+        """Waits until so many blocks are computed, which is well within a run."""
         wait_until(lambda: len(self.blocks_computed()) >= count, seconds,
                    lambda: f"only {len(self.blocks_computed())} of {count} blocks")
 

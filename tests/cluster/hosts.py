@@ -95,8 +95,8 @@ class Hosts:
             self.run("head", "ip", "addr", "add", f"{HEAD_ADDRESS}/24", "dev", "bridge0")
             return
         # A cable is made from outside: the head does not see the processes of other hosts.
-        subprocess.run(["nsenter", "-t", str(self.pids["head"]), "-n", "ip", "link", "add", f"to-{name}", "type", "veth",
-                        "peer", "name", "eth0", "netns", str(self.pids[name])], check=True)
+        cable = ["ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0", "netns", str(self.pids[name])]
+        subprocess.run(["nsenter", "-t", str(self.pids["head"]), "-n", *cable], check=True)
         self.run("head", "ip", "link", "set", f"to-{name}", "master", "bridge0", "up")
         self.run(name, "ip", "addr", "add", f"{self.address(name)}/24", "dev", "eth0")
         self.run(name, "ip", "link", "set", "eth0", "up")

@@ -1,5 +1,5 @@
-/* Makes a parsquares whose run lasts, so that things can happen to it: linked in place of its kernel, this waits
- * before each block, and notes the block in a log, so that a test can tell what was computed more than once.
+/* Makes a parsquares whose run lasts, so that things can happen to it: linked in place of its kernel, this
+ * waits before each block, and notes the block in a log, which tells what was computed more than once.
  *
  *   SLOW_MILLISECONDS  that every block takes; none if not set
  *   SLOW_LOG           a file that gets a line "FIRST COUNT" for every block computed

@@ -17,10 +17,12 @@ START_SECONDS = 20
 
 # What differs from a cluster's usual settings: no accounting, no cgroups, and nothing waits for long. A job that
 # was requeued starts again after cred_expire (2 minutes by default); KillWait is the time from SIGTERM to SIGKILL.
+# Jobs are numbered from the port on, since PMIx does not keep jobs of the same number on one machine apart.
 SETTINGS = """\
 ClusterName=test
 SlurmctldHost={controller}({address})
 SlurmctldPort={port}
+FirstJobId={port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
@@ -31,7 +33,9 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmdSpoolDir={folder}/spool-%n
 SlurmdParameters=config_overrides
-SlurmdTimeout=8
+SlurmdTimeout=5
+MessageTimeout=3
+TCPTimeout=1
 KillWait=3
 InactiveLimit=0
 ReturnToService=2
@@ -47,10 +51,14 @@ SelectTypeParameters=CR_CPU
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
 PropagateResourceLimits=NONE
+NodeName={nodes}{where} CPUs={cpus} State=UNKNOWN
+PartitionName=main Nodes={nodes} Default=YES DefaultTime=10 OverSubscribe=FORCE:16
+"""
+
+# Jobs of the partition `urgent` take the place of those in `spare`. Jobs of `main` then share no CPUs any more.
+PREEMPTION = """\
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-NodeName={nodes}{where} CPUs={cpus} State=UNKNOWN
-PartitionName=main Nodes={nodes} Default=YES DefaultTime=10 OverSubscribe=FORCE:16 PreemptMode=OFF PriorityTier=1
 PartitionName=spare Nodes={nodes} DefaultTime=10 PriorityTier=1 GraceTime=10
 PartitionName=urgent Nodes={nodes} DefaultTime=10 PriorityTier=10 PreemptMode=OFF
 """
@@ -77,7 +85,7 @@ def free_ports():
 class Slurm:
     """Up when made; close() ends it. With hosts, the controller runs on "head" and the jobs on the others."""
 
-    def __init__(self, folder, hosts=None):
+    def __init__(self, folder, hosts=None, preempts=False):
         self.folder = Path(folder)
         self.hosts = hosts
         self.daemons = []
@@ -85,13 +93,13 @@ class Slurm:
         self.environment = {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
         self.environment["PATH"] += ":/usr/sbin:/sbin"
         try:
-            self.write_settings()
+            self.write_settings(SETTINGS + (PREEMPTION if preempts else ""))
             self.start()
         except BaseException:
             self.close()
             raise
 
-    def write_settings(self):
+    def write_settings(self, settings):
         munge = self.folder / "munge"
         for folder in (munge, self.folder / "state", self.folder / "log"):
             folder.mkdir(parents=True)
@@ -102,7 +110,7 @@ class Slurm:
         key.write_bytes(secrets.token_bytes(1024))
         port = free_ports()
         name = socket.gethostname().split(".")[0]
-        text = SETTINGS.format(
+        text = settings.format(
             folder=self.folder,
             user=subprocess.check_output(["id", "-un"], text=True).strip(),
             controller="head" if self.hosts else name,

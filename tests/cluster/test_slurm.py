@@ -74,7 +74,7 @@ class JobTest(SlurmTest):
         return script
 
     def test_slurm_accepts_it_and_it_runs(self):
-        for options in (["-r", 2], ["-t", 2], ["--requeue", 3, "--time", "1-00:00:00", "--queue", "spare"]):
+        for options in (["-r", 2], ["-t", 2], ["--requeue", 3, "--time", "1-00:00:00", "--queue", "main"]):
             with self.subTest(options=options):
                 script = self.job_script(*options, "--", "parsquares", "--force", "-o", "a b.h5", "1..10_000")
                 done = self.slurm.run("sbatch", "--test-only", script)
