@@ -164,17 +164,19 @@ static parcel_status finish(parcel_seat *own, uint32_t call, double timeout_seco
   return status;
 }
 
-/* Has a live worker with its initializer done. */
+/* Has a live worker with its initializer done. One that dies before it begins with that is replaced, within
+ * reason. */
 static parcel_status make_ready(const parcel_workers *workers, parcel_seat *own)
 {
   const parcel_workers_options *options = &workers->options;
-  bool was_begun = false;
   parcel_status status = ensure_alive(own);
-  for (int start = 0; !status && !own->is_ready && options->initializer && start < MOST_STARTS; ++start) {
-    const uint32_t call = post(own->slot, options->initializer, options->initializer_argument);
-    status = finish(own, call, options->initializer_limit_seconds, &was_begun);
+  for (int start = 0; !status && !own->is_ready; ++start) {
+    bool was_begun = true;
+    if (options->initializer)
+      status = finish(own, post(own->slot, options->initializer, options->initializer_argument),
+                      options->initializer_limit_seconds, &was_begun);
     own->is_ready = !status;
-    if (!was_begun)
+    if (!was_begun && start < MOST_STARTS)
       status = ensure_alive(own);
   }
   return status;
@@ -208,7 +210,7 @@ static parcel_status call_worker(const parcel_workers *workers, parcel_seat *own
       return status;
     status = finish(own, post(own->slot, body, argument), timeout_seconds, &was_begun);
   }
-  if (most > 0 && ++own->calls >= most && !is_dead(own->slot) && !retire(own->slot))
+  if (most > 0 && own->is_ready && ++own->calls >= most && !retire(own->slot))
     request_start(own);
   return status;
 }

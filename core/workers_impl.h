@@ -9,7 +9,7 @@
 typedef struct parcel_seat {
   parcel_slot *slot;
   atomic_bool is_busy;
-  bool is_ready;      /* the present process has run its initializer */
+  bool is_ready;      /* the present process lived when looked at last, and has run its initializer */
   parcel_index calls; /* that the present process has done */
 
   /* What the supervising thread does now and then while it waits; NULL: nothing. */

@@ -139,6 +139,24 @@ static void workers_memory_limit_is_the_workers_own(void **state)
   parcel_workers_destroy(&workers);
 }
 
+static void workers_crash_of_a_worker_for_one_task_costs_no_time(void **state)
+{
+  parcel_workers *workers = make_workers((parcel_workers_options){.processes = 1, .tasks_per_worker = 1});
+  square *task = make_shared(sizeof *task);
+  const double begin = now_in_seconds();
+  pid_t last = 0;
+  (void)state;
+  for (int round = 0; round < 10; ++round) {
+    assert_refused(parcel_workers_call(workers, 0, call_abort, NULL, 0), PARCEL_CRASHED, "SIGABRT");
+    assert_ok(parcel_workers_call(workers, 0, compute_square, task, 0));
+    assert_true(task->process != last);
+    last = task->process;
+  }
+  assert_true(now_in_seconds() - begin < 5);
+  parcel_workers_destroy(&workers);
+  parcel_shared_free(task);
+}
+
 /* ---- initializers ---- */
 
 typedef struct setup {
@@ -238,6 +256,7 @@ int main(void)
 {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(workers_crash_is_the_calls_and_nobody_elses),
+      cmocka_unit_test(workers_crash_of_a_worker_for_one_task_costs_no_time),
       cmocka_unit_test(workers_memory_limit_is_the_workers_own),
       cmocka_unit_test(workers_are_initialised_each_and_again_when_replaced),
       cmocka_unit_test(workers_initializer_that_fails_on_one_is_the_creators_failure),

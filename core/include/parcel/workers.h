@@ -44,7 +44,7 @@ extern "C" {
  *  what a terminal sends to a foreground job (interrupt, hang up) reaches this process only, which decides.
  *
  *  Threads: the main thread, and no other may exist yet.
- *  Errors:  INVALID (MPI is initialised, other threads exist, not the main thread, a worker process);
+ *  Errors:  INVALID (MPI is initialised, other threads exist, this is a worker process);
  *           MEMORY; SYSTEM (no fork). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_prepare(void);
 
