@@ -35,7 +35,7 @@ static inline uint32_t parcel__bell_rings(parcel_bell *bell)
   return atomic_load(&bell->rings);
 }
 
-/** Wakes all sleepers. Callable in a signal handler. */
+/** Wakes all sleepers. */
 static inline void parcel__bell_ring(parcel_bell *bell)
 {
   atomic_fetch_add(&bell->rings, 1);
