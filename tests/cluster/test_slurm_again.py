@@ -62,6 +62,7 @@ class RequeueTest(AgainTest):
         self.wait_for_blocks(4)
         self.slurm.run("scancel", "--signal=USR1", job)
         self.wait_for_end(job, "FAILED")
+        self.assertIn("not complete after 20 runs", self.output_of(job))
 
     def test_every_rank_says_what_it_does_when_asked(self):
         job = self.submit_slow(30)
@@ -93,17 +94,6 @@ class RequeueTest(AgainTest):
         self.assertLessEqual(len(self.blocks_computed()) - BLOCKS, 2)  # one in hand on each rank
 
 
-# `parcel merge` until there is one: takes note of what it was asked to merge, if all of that is there.
-MERGE = """\
-#!/bin/sh
-[ "$1" = merge ] || exec {parcel} "$@"
-shift
-output=$1
-shift
-ls "$@" >"$output"
-"""
-
-
 class ArrayTest(SlurmTest):
     """array.sbatch: four members of 400 positions each."""
 
@@ -111,13 +101,8 @@ class ArrayTest(SlurmTest):
     obstacle_of_member_2 = 3001
 
     def submit_array(self):
-        stand_in = self.folder / "bin" / "parcel"
-        stand_in.parent.mkdir(exist_ok=True)
-        stand_in.write_text(MERGE.format(parcel=cluster.PARSQUARES.parent / "parcel"))
-        stand_in.chmod(0o755)
-        environment = cluster.slow(20, self.folder, SLOW_FAILS=str(self.folder / "obstacle"))
-        environment["PATH"] = f"{stand_in.parent}:{environment['PATH']}"
-        return self.submit("array.sbatch", self.step_range, environment=environment)
+        return self.submit("array.sbatch", self.step_range,
+                           environment=cluster.slow(20, self.folder, SLOW_FAILS=str(self.folder / "obstacle")))
 
     def merge_job(self, before=0):
         """The number of the job that merges, submitted after another one."""
@@ -143,13 +128,8 @@ class ArrayTest(SlurmTest):
         computed = self.blocks_computed()
         self.assertEqual(sorted(computed), sorted(set(computed)))
         self.assertTrue(all(2401 <= index <= 3598 for index in computed[len(before):]), computed)
-        parts = [self.folder / f"squares-{member}.h5" for member in range(4)]
-        values = []
-        for part in parts:
-            with h5py.File(part) as file:
-                values += list(file["squares"])
-        numpy.testing.assert_array_equal(values, numpy.arange(1, 4801, 3, dtype=numpy.uint64) ** 2)
-        self.assertEqual(cluster.lines_of("squares.h5"), [part.name for part in parts])
+        with h5py.File("squares.h5") as file:
+            numpy.testing.assert_array_equal(file["squares"], numpy.arange(1, 4801, 3, dtype=numpy.uint64) ** 2)
 
 
 class TimeLimitTest(AgainTest):
