@@ -9,24 +9,29 @@
 #include "hdf5_impl.h"
 #include "reader_hdf5_impl.h"
 
-/* One dataset of the table, all of it, in memory's type. Takes type. */
-static bool read_all(hid_t group, const char *name, hid_t type, parcel_index count, void *out)
+/* One dataset of the table, all of it, by its bytes in the file. Takes type. */
+static bool read_all(const parcel_reader *reader, hid_t group, const char *name, hid_t type, void *out)
 {
+  const parcel_index bytes = reader->failure_count * (parcel_index)H5Tget_size(type);
   const hid_t dataset = parcel__hdf5_open_dataset(group, name);
   const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
-  bool is_read = space >= 0 && type >= 0;
-  if (is_read && H5Sget_simple_extent_npoints(space) != (hssize_t)count) {
-    parcel_fail(PARCEL_CORRUPT, "the table of failures is longer for some columns than for others");
+  const hid_t own = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
+  parcel_index place = 0;
+  bool is_read = space >= 0 && own >= 0;
+  if (is_read && (H5Tget_size(own) != H5Tget_size(type) || H5Tget_class(own) != H5Tget_class(type) ||
+                  H5Sget_simple_extent_npoints(space) != (hssize_t)reader->failure_count)) {
+    parcel_fail(PARCEL_CORRUPT, "'%s' of its table of failures has another type or length", name);
     is_read = false;
   }
-  is_read =
-      is_read && parcel__hdf5_good(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out), "read", name);
-  if (type >= 0)
-    H5Tclose(type);
+  is_read = is_read && parcel__reader_place(reader, dataset, name, bytes, &place) &&
+            !parcel__file_read(&reader->file, reader->fd, out, bytes, place);
+  if (own >= 0)
+    H5Tclose(own);
   if (space >= 0)
     H5Sclose(space);
   if (dataset >= 0)
     H5Dclose(dataset);
+  H5Tclose(type);
   return is_read;
 }
 
@@ -69,23 +74,25 @@ static bool keep(parcel_reader *reader, const int64_t *indices, const int32_t *c
 bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel)
 {
   const size_t count = (size_t)reader->failure_count;
+  if (count == 0)
+    return true;
+  const hid_t message = parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE);
   const hid_t group = parcel__hdf5_open_group(parcel, "failures");
-  int64_t *indices = calloc(count + 1, sizeof *indices);
-  int32_t *codes = calloc(count + 1, sizeof *codes);
-  char *messages = calloc(count + 1, PARCEL_FAILURE_MESSAGE_SIZE);
-  reader->failures = calloc(count + 1, sizeof *reader->failures);
-  bool is_loaded = group >= 0 && indices && codes && messages && reader->failures;
-  if (group >= 0 && !is_loaded)
+  int64_t *indices = calloc(count, sizeof *indices);
+  int32_t *codes = calloc(count, sizeof *codes);
+  char *messages = calloc(count, PARCEL_FAILURE_MESSAGE_SIZE);
+  reader->failures = calloc(count, sizeof *reader->failures);
+  bool is_loaded = indices && codes && messages && reader->failures;
+  if (!is_loaded)
     parcel_fail(PARCEL_MEMORY, "no memory for %zu failures", count);
-  const parcel_index rows = reader->failure_count;
-  is_loaded =
-      is_loaded && read_all(group, "index", H5Tcopy(H5T_NATIVE_INT64), rows, indices) &&
-      read_all(group, "code", H5Tcopy(H5T_NATIVE_INT32), rows, codes) &&
-      read_all(group, "message", parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE), rows, messages) &&
-      keep(reader, indices, codes, messages);
+  is_loaded = is_loaded && group >= 0 && read_all(reader, group, "index", H5Tcopy(H5T_STD_I64LE), indices) &&
+              read_all(reader, group, "code", H5Tcopy(H5T_STD_I32LE), codes) &&
+              read_all(reader, group, "message", H5Tcopy(message), messages) &&
+              keep(reader, indices, codes, messages);
   free(indices);
   free(codes);
   free(messages);
+  H5Tclose(message);
   if (group >= 0)
     H5Gclose(group);
   return is_loaded;

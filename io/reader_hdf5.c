@@ -29,44 +29,37 @@ static bool check_text_type(hid_t type, hid_t space, const char *name, size_t *s
   return true;
 }
 
-/* Reads by HDF5's function for attributes or for datasets. Takes type and space. */
-static char *take_text(hid_t object, bool is_attribute, hid_t type, hid_t space, const char *name)
+char *parcel__hdf5_get_text_attribute(hid_t object, const char *name)
 {
   size_t size = 0;
+  const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+  if (!parcel__hdf5_good(attribute, "open the attribute", name))
+    return NULL;
+  const hid_t type = H5Aget_type(attribute);
+  const hid_t space = H5Aget_space(attribute);
   char *text = check_text_type(type, space, name, &size) ? calloc(size + 1, 1) : NULL;
-  if (text) {
-    const herr_t result = is_attribute ? H5Aread(object, type, text)
-                                       : H5Dread(object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text);
-    if (!parcel__hdf5_good(result, "read the text", name)) {
-      free(text);
-      text = NULL;
-    }
+  if (text && !parcel__hdf5_good(H5Aread(attribute, type, text), "read the text", name)) {
+    free(text);
+    text = NULL;
   }
   if (type >= 0)
     H5Tclose(type);
   if (space >= 0)
     H5Sclose(space);
-  return text;
-}
-
-char *parcel__hdf5_get_text_attribute(hid_t object, const char *name)
-{
-  const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-  if (!parcel__hdf5_good(attribute, "open the attribute", name))
-    return NULL;
-  char *text = take_text(attribute, true, H5Aget_type(attribute), H5Aget_space(attribute), name);
   H5Aclose(attribute);
   return text;
 }
 
-char *parcel__hdf5_get_text(hid_t where, const char *name)
+bool parcel__hdf5_get_text_size(hid_t dataset, const char *name, size_t *out)
 {
-  const hid_t dataset = parcel__hdf5_open_dataset(where, name);
-  if (dataset < 0)
-    return NULL;
-  char *text = take_text(dataset, false, H5Dget_type(dataset), H5Dget_space(dataset), name);
-  H5Dclose(dataset);
-  return text;
+  const hid_t type = H5Dget_type(dataset);
+  const hid_t space = H5Dget_space(dataset);
+  const bool is_text = check_text_type(type, space, name, out);
+  if (type >= 0)
+    H5Tclose(type);
+  if (space >= 0)
+    H5Sclose(space);
+  return is_text;
 }
 
 bool parcel__hdf5_get_integer_attribute(hid_t object, const char *name, parcel_index *out)

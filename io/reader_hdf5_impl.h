@@ -13,9 +13,11 @@
 
 #include <parcel/base.h>
 
-/** A text attribute, or scalar text dataset, of a fixed size. */
+/** A text attribute of a fixed size. */
 char *parcel__hdf5_get_text_attribute(hid_t object, const char *name);
-char *parcel__hdf5_get_text(hid_t where, const char *name);
+
+/** The bytes of a scalar dataset that is a text of a fixed size. */
+bool parcel__hdf5_get_text_size(hid_t dataset, const char *name, size_t *out);
 
 /** A scalar attribute of any integer type. */
 bool parcel__hdf5_get_integer_attribute(hid_t object, const char *name, parcel_index *out);

@@ -56,6 +56,10 @@ PARCEL_MUST_CHECK parcel_status parcel__reader_load(parcel_reader *reader);
 PARCEL_MUST_CHECK parcel_status parcel__reader_read_by_hdf5(const parcel_reader *reader, int column,
                                                             parcel_span positions, void *values);
 
+/** Where the values of a contiguous dataset are, `bytes` of them, which is in the file. False on failure. */
+bool parcel__reader_place(const parcel_reader *reader, hid_t dataset, const char *name, parcel_index bytes,
+                          parcel_index *out);
+
 /** Reads the failures table, of reader->failure_count rows, from the group /parcel. False on failure. */
 bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
 

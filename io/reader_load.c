@@ -49,17 +49,6 @@ static bool get_shape(hid_t dataset, const char *name, shape *out)
   return is_read || refuse("the dataset '%s' has %d dimensions", name, out->rank);
 }
 
-/* Where a contiguous dataset of so many bytes is. */
-static bool get_place(const parcel_reader *reader, hid_t dataset, const char *name, parcel_index bytes,
-                      parcel_index *out)
-{
-  const haddr_t place = bytes > 0 ? H5Dget_offset(dataset) : 0;
-  if (place == HADDR_UNDEF || place > (haddr_t)reader->bytes || bytes > reader->bytes - (parcel_index)place)
-    return refuse("the values of '%s' are not within the file's %" PRId64 " bytes", name, reader->bytes);
-  *out = (parcel_index)place;
-  return true;
-}
-
 static bool is_contiguous(hid_t dataset)
 {
   const hid_t creation = H5Dget_create_plist(dataset);
@@ -68,6 +57,18 @@ static bool is_contiguous(hid_t dataset)
   if (creation >= 0)
     H5Pclose(creation);
   return is_plain;
+}
+
+bool parcel__reader_place(const parcel_reader *reader, hid_t dataset, const char *name, parcel_index bytes,
+                          parcel_index *out)
+{
+  if (!is_contiguous(dataset))
+    return refuse("the dataset '%s' is not stored as Parcel stores it", name);
+  const haddr_t place = bytes > 0 ? H5Dget_offset(dataset) : 0;
+  if (place == HADDR_UNDEF || place > (haddr_t)reader->bytes || bytes > reader->bytes - (parcel_index)place)
+    return refuse("the values of '%s' are not within the file's %" PRId64 " bytes", name, reader->bytes);
+  *out = (parcel_index)place;
+  return true;
 }
 
 /* ---- columns ---- */
@@ -105,9 +106,7 @@ static bool load_values(parcel_reader *reader, hid_t dataset, parcel_column *col
   column->width = shape.rank == 2 ? (parcel_index)shape.extent[1] : 1;
   if (__builtin_mul_overflow(reader->range.count, parcel_column_bytes(column), &bytes))
     return refuse("the column '%s' has more bytes than can be counted", column->name);
-  if (!is_contiguous(dataset))
-    return refuse("the column '%s' is not stored as Parcel stores it", column->name);
-  return get_place(reader, dataset, column->name, bytes, &place->offset);
+  return parcel__reader_place(reader, dataset, column->name, bytes, &place->offset);
 }
 
 /* A dimension has no values of its own, and is no column: index, width_3. */
@@ -216,12 +215,12 @@ static bool load_ledger(parcel_reader *reader, hid_t group)
   parcel_index bytes = 0;
   shape shape = {0};
   bool is_loaded = type >= 0 && get_shape(dataset, "ledger", &shape);
-  if (is_loaded && (!is_entry_type(type) || !is_contiguous(dataset)))
+  if (is_loaded && !is_entry_type(type))
     is_loaded = refuse("its ledger is none");
   if (is_loaded && (shape.rank != 1 || shape.extent[0] != (hsize_t)blocks ||
                     __builtin_mul_overflow(blocks, (parcel_index)sizeof(parcel_ledger_entry), &bytes)))
     is_loaded = refuse("its ledger does not have an entry for each of the grid's %" PRId64 " blocks", blocks);
-  is_loaded = is_loaded && get_place(reader, dataset, "ledger", bytes, &reader->ledger);
+  is_loaded = is_loaded && parcel__reader_place(reader, dataset, "ledger", bytes, &reader->ledger);
   if (type >= 0)
     H5Tclose(type);
   if (dataset >= 0)
@@ -235,12 +234,13 @@ static bool load_seal(parcel_reader *reader, hid_t group)
   const hid_t dataset = parcel__hdf5_open_dataset(group, "seal");
   const hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
   bool is_loaded = type >= 0 && get_shape(dataset, "seal", &shape);
-  if (is_loaded && (H5Tequal(type, H5T_STD_U64LE) <= 0 || !is_contiguous(dataset) || shape.rank != 1 ||
+  if (is_loaded && (H5Tequal(type, H5T_STD_U64LE) <= 0 || shape.rank != 1 ||
                     shape.extent[0] < (hsize_t)parcel__seal_words(0) || shape.extent[0] > INT32_MAX))
     is_loaded = refuse("its seal is none");
   reader->seal_words = (parcel_index)shape.extent[0];
-  is_loaded = is_loaded && get_place(reader, dataset, "seal",
-                                     reader->seal_words * (parcel_index)sizeof(uint64_t), &reader->seal);
+  is_loaded =
+      is_loaded && parcel__reader_place(reader, dataset, "seal",
+                                        reader->seal_words * (parcel_index)sizeof(uint64_t), &reader->seal);
   if (type >= 0)
     H5Tclose(type);
   if (dataset >= 0)
@@ -263,6 +263,25 @@ static bool load_failure_count(parcel_reader *reader, hid_t group)
   return true;
 }
 
+/* By its bytes in the file: HDF5 (1.10.8) crashes when it reads a dataset whose header is damaged. */
+static char *load_text(const parcel_reader *reader, hid_t group, const char *name)
+{
+  size_t size = 0;
+  parcel_index place = 0;
+  const hid_t dataset = parcel__hdf5_open_dataset(group, name);
+  char *text = dataset >= 0 && parcel__hdf5_get_text_size(dataset, name, &size) &&
+                       parcel__reader_place(reader, dataset, name, (parcel_index)size, &place)
+                   ? calloc(size + 1, 1)
+                   : NULL;
+  if (text && parcel__file_read(&reader->file, reader->fd, text, (parcel_index)size, place)) {
+    free(text);
+    text = NULL;
+  }
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  return text;
+}
+
 static bool load_provenance(parcel_reader *reader, hid_t parcel)
 {
   int count = 0;
@@ -273,7 +292,7 @@ static bool load_provenance(parcel_reader *reader, hid_t parcel)
   for (int i = 0; is_loaded && i < count; ++i) {
     parcel_reader_note *note = &reader->provenance[reader->provenance_count++];
     is_loaded = (note->name = parcel__hdf5_get_link_name(group, i)) &&
-                (note->text = parcel__hdf5_get_text(group, note->name));
+                (note->text = load_text(reader, group, note->name));
   }
   if (group >= 0)
     H5Gclose(group);
@@ -285,7 +304,7 @@ static bool load_parcel(parcel_reader *reader)
   const hid_t group = parcel__hdf5_open_group(reader->hdf5, "parcel");
   const bool is_loaded = group >= 0 && load_grid(reader, group) && load_seal(reader, group) &&
                          load_ledger(reader, group) && load_failure_count(reader, group) &&
-                         load_provenance(reader, group);
+                         parcel__reader_load_failures(reader, group) && load_provenance(reader, group);
   if (group >= 0)
     H5Gclose(group);
   return is_loaded;

@@ -49,6 +49,12 @@ class Export(ToolTest):
         self.assertEqual([int(row[1]) for row in self.rows("squares.h5")],
                          [index**2 for index in range(4294967290, 4294967296)])
 
+    def test_cells_of_failed_indices_are_empty(self):
+        self.make_waves("waves.h5", "98..302", "fail", "100")
+        rows = self.rows("waves.h5")
+        self.assertEqual([int(row[0]) for row in rows], list(range(98, 303)))
+        self.assertEqual([row[0] for row in rows if row[1:] == [""] * 6], ["100", "200", "300"])
+
     def test_mistakes(self):
         self.make_squares("squares.h5", "1..50")
         self.make_part("part.h5", "1..50")

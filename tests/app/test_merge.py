@@ -54,6 +54,19 @@ class Merge(ToolTest):
             for name in ("sine", "cosine", "vector", "rest"):
                 self.assertTrue(numpy.array_equal(merged[name][:], once[name][:], equal_nan=name != "rest"))
 
+    def test_failures_of_the_parts_are_on_record(self):
+        self.make_waves("a.h5", "1..350", "fail", "100")
+        self.make_waves("b.h5", "351..720", "fail", "100")
+        self.make_waves("whole.h5", "1..720", "fail", "100")
+        outcome = self.run_tool("merge", "merged.h5", "a.h5", "b.h5", ranks=3)
+        self.assertEqual(outcome.code, 3, outcome.stderr)
+        with h5py.File(self.folder / "merged.h5") as merged, h5py.File(self.folder / "whole.h5") as once:
+            self.assertEqual(list(merged["parcel/failures/index"]), [100, 200, 300, 400, 500, 600, 700])
+            for name in ("code", "message"):
+                self.assertEqual(list(merged[f"parcel/failures/{name}"]), list(once[f"parcel/failures/{name}"]))
+        self.tool_says("verify", "--deep", "merged.h5", ranks=3)
+        self.tool_says("diff", "merged.h5", "whole.h5", ranks=3)
+
     def test_parts_that_do_not_fit_are_named_and_nothing_is_made(self):
         names = self.make_parts("1..100", "102..200", "100..150", "101..201..2", "101..102")
         self.make_waves("waves.h5", "101..200")

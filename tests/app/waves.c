@@ -1,7 +1,8 @@
 /* A file with floating-point columns and a wide one, for tests of the tool.
  *
  * usage: waves FILE RANGE [INDEX DELTA]      DELTA is added to the sine of INDEX
- *        waves FILE RANGE sign SIGN          the vectors are multiplied by SIGN */
+ *        waves FILE RANGE sign SIGN          the vectors are multiplied by SIGN
+ *        waves FILE RANGE fail K             multiples of K fail, and are on record */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ typedef struct change {
   parcel_index index;
   double delta;
   double sign;
+  parcel_index failing;
 } change;
 
 static double sine_of(parcel_index index)
@@ -28,6 +30,8 @@ static parcel_status compute(void *ctx, const parcel_slice *slice, void *const c
   const change *change = ctx;
   for (parcel_index i = 0; i < slice->count; ++i) {
     const parcel_index index = slice->first + i * slice->step;
+    if (change->failing && index % change->failing == 0)
+      return parcel_fail(PARCEL_KERNEL, "no wave at %d", (int)index);
     ((double *)columns[0])[i] = sine_of(index) + (index == change->index ? change->delta : 0);
     ((float *)columns[1])[i] = (float)cos((double)index) / 3;
     for (int k = 0; k < 3; ++k)
@@ -53,15 +57,20 @@ int main(int argc, char **argv)
     return 2;
   if (argc > 4 && strcmp(argv[3], "sign") == 0)
     change.sign = strtod(argv[4], NULL);
+  else if (argc > 4 && strcmp(argv[3], "fail") == 0)
+    change.failing = strtoll(argv[4], NULL, 10);
   else if (argc > 4)
     change = (struct change){.index = strtoll(argv[3], NULL, 10), .delta = strtod(argv[4], NULL), .sign = 1};
+  const parcel_results_options file = {.keeps_failures = change.failing != 0};
+  const parcel_sweep_options how = {.on_error =
+                                        change.failing ? PARCEL_ON_ERROR_RECORD : PARCEL_ON_ERROR_STOP};
   parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
   if (!status)
     status = parcel_range_parse(argv[2], &sweep.range);
   if (!status)
-    status = parcel_results_create(world, &sweep, argv[1], NULL, &results);
+    status = parcel_results_create(world, &sweep, argv[1], &file, &results);
   if (!status)
-    status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), NULL, NULL);
+    status = parcel_sweep_run(world, &sweep, parcel_results_sink(results), &how, NULL);
   status = parcel_results_close(&results, status);
   return parcel_world_close(&world, status);
 }
