@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,6 +42,20 @@ static parcel_status refuse(const char *path, const char *owner)
                      *owner ? owner : "another run");
 }
 
+/* A process that has ended may be listed until its parent asks for it, as Z. */
+static bool is_running(long process)
+{
+  char path[64];
+  char state = 'Z';
+  snprintf(path, sizeof path, "/proc/%ld/stat", process);
+  FILE *stat = fopen(path, "re");
+  if (!stat)
+    return false;
+  const bool is_read = fscanf(stat, "%*d (%*[^)]) %c", &state) == 1;
+  fclose(stat);
+  return is_read && state != 'Z' && state != 'X';
+}
+
 /* Is the owner a process of this host that lives? What cannot be known is answered with no: a run must be
  * resumable after its host has gone. */
 static bool is_alive(const char *owner)
@@ -53,8 +66,7 @@ static bool is_alive(const char *owner)
   gethostname(own_host, sizeof own_host - 1);
   if (sscanf(owner, "process %ld on " HOST_FORMAT " since", &process, host) != 2 || process <= 0)
     return false;
-  return strcmp(host, own_host) == 0 && process != (long)getpid() &&
-         (kill((pid_t)process, 0) == 0 || errno == EPERM);
+  return strcmp(host, own_host) == 0 && process != (long)getpid() && is_running(process);
 }
 
 static parcel_status take_lock(int fd, const char *path)
