@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "claim_impl.h"
-#include "identity_impl.h"
 #include "file_lock_impl.h"
+#include "identity_impl.h"
 #include "reader_impl.h"
 #include "results_impl.h"
 #include "schema_impl.h"
