@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "checksum_impl.h"
+#include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "io_mode_impl.h"
-#include "file_lock_impl.h"
 #include "results_impl.h"
 #include "schema_impl.h"
 
