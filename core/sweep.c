@@ -65,9 +65,6 @@ static parcel_status share_blocks(parcel_run *run)
   const parcel_status status = parcel__todo_make(done, blocks, &run->todo);
   if (status)
     return status;
-  run->turns = parcel_block_span(parcel__todo_count(run->todo), parcel_world_size(run->world),
-                                 parcel_world_rank(run->world));
-  run->next = run->turns.begin;
   run->positions = run->grid.positions;
   for (parcel_index b = 0; done && b < blocks; ++b)
     if (done[b / 64] >> (b % 64) & 1) {
@@ -93,6 +90,7 @@ static parcel_status acquire(parcel_run *run)
 static void release(parcel_run *run)
 {
   parcel__control_close(&run->control);
+  parcel__scheduler_close(&run->scheduler);
   if (!run->options->pool)
     parcel_pool_destroy(&run->pool);
   parcel__sweep_free_workers(run);
@@ -126,7 +124,7 @@ static parcel_status judge(const parcel_run *run, parcel_status status)
                        "kernel '%s' failed at %" PRId64 " indices, more than the %" PRId64
                        " that may go on record",
                        run->sweep->name, tally.failures, most);
-  if (!status)
+  if (!status || tally.positions == run->positions) /* the request came too late */
     return PARCEL_OK;
   describe_stop(run, reason, sizeof reason);
   return parcel_fail(status, "stopped early %s, with %" PRId64 " of %" PRId64 " positions done", reason,
@@ -135,7 +133,7 @@ static parcel_status judge(const parcel_run *run, parcel_status status)
 
 static parcel_status agree_on_outcome(const parcel_run *run, parcel_status status)
 {
-  if (!status && atomic_load(&run->next) < run->turns.end)
+  if (!status && parcel__control_stopping(run->control).reason)
     status = parcel_fail(PARCEL_STOPPED, "blocks are left");
   status = parcel_world_agree(run->world, status);
   if (status ? status != PARCEL_STOPPED : run->options->max_failures == 0)
@@ -261,7 +259,9 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   run.threads = run.pool ? parcel_pool_threads(run.pool) : threads_of(world, sweep);
   if (!(status = parcel_world_check_threads(world, run.threads)))
     status = acquire(&run);
-  if (!(status = parcel_world_agree(world, status)))
+  if (!(status = parcel_world_agree(world, status)) &&
+      !(status = parcel__scheduler_open(world, sweep->schedule, parcel__todo_count(run.todo),
+                                        run.threads, &run.scheduler)))
     status = run_agreed(&run, report);
   release(&run);
   return status;

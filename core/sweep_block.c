@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "sweep_impl.h"
 
@@ -207,6 +208,9 @@ static parcel_status do_block(parcel_run *run, parcel_worker *own, parcel_index 
 
 bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *status)
 {
+  static const struct timespec await_work = {.tv_nsec = 50000}; /* until other hosts have answered */
+  parcel_index turn = 0;
+  bool is_finished = false;
   const double now = parcel__seconds();
   if (atomic_load_explicit(&run->is_stopping, memory_order_relaxed) || atomic_load(&run->has_failed))
     return false;
@@ -214,9 +218,11 @@ bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *stat
     atomic_store(&run->is_late, true);
     return false;
   }
-  const parcel_index turn = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
-  if (turn >= run->turns.end)
-    return false;
+  if (!parcel__scheduler_take(run->scheduler, &turn, &is_finished)) {
+    if (!is_finished)
+      nanosleep(&await_work, NULL);
+    return !is_finished;
+  }
   *status = do_block(run, own, parcel__todo_block(run->todo, turn), now);
   return *status == PARCEL_OK;
 }

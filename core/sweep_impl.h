@@ -11,6 +11,7 @@
 #include <parcel/workers.h>
 
 #include "control_impl.h"
+#include "scheduler_impl.h"
 #include "todo_impl.h"
 #include "trace_impl.h"
 #include "world_impl.h"
@@ -47,14 +48,13 @@ typedef struct parcel_run {
   const parcel_sweep_options *options;
   parcel_sink sink;
   parcel_block_grid grid;
-  parcel_todo *todo;         /* the blocks that are not done yet, by turns */
-  parcel_index positions;    /* in those blocks */
-  parcel_span turns;         /* this rank's */
-  _Atomic parcel_index next; /* turn that is nobody's yet */
-  atomic_bool is_stopping;   /* no block is begun any more */
-  atomic_bool has_failed;    /* a worker has, and may still be finding out where */
-  atomic_bool is_late;       /* a worker has not begun a block for want of time */
-  parcel_worker *workers;    /* [threads] */
+  parcel_todo *todo;      /* the blocks that are not done yet, by turns */
+  parcel_index positions; /* in those blocks */
+  parcel_scheduler *scheduler;
+  atomic_bool is_stopping; /* no block is begun any more */
+  atomic_bool has_failed;  /* a worker has, and may still be finding out where */
+  atomic_bool is_late;     /* a worker has not begun a block for want of time */
+  parcel_worker *workers;  /* [threads] */
   int threads;
   bool records; /* failures, instead of ending with the first */
   parcel_pool *pool;
@@ -76,7 +76,8 @@ PARCEL_MUST_CHECK parcel_status parcel__sweep_call(parcel_run *run, parcel_worke
 /** The index at a position of the grid. */
 parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);
 
-/** Computes and writes the next block of this rank; false once there is none, or a stop or *status forbids. */
+/** Computes and writes the next block of this rank, for which it may wait; false once there is none, or a stop
+ *  or *status forbids. */
 bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *status);
 
 /** The main thread from the first block to the moment when every rank is done or has stopped. Returns how this

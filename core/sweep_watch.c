@@ -112,9 +112,8 @@ static void print_state(const parcel_run *run)
   char host[HOST_NAME_MAX + 1] = "";
   gethostname(host, sizeof host - 1);
   line[0] = '\0';
-  add(line, sizeof line - 1, "%s: rank %d on %s: %" PRId64 " of %" PRId64 " blocks done",
-      program_invocation_short_name, parcel_world_rank(run->world), host, blocks_done(run),
-      run->turns.end - run->turns.begin);
+  add(line, sizeof line - 1, "%s: rank %d on %s: %" PRId64 " blocks done", program_invocation_short_name,
+      parcel_world_rank(run->world), host, blocks_done(run));
   for (int w = 0; w < run->threads; ++w)
     describe_worker(run, w, line, sizeof line - 1);
   add(line, sizeof line, "\n");
@@ -266,7 +265,9 @@ parcel_status parcel__sweep_watch(parcel_run *run)
     if (status || poll_status)
       atomic_store(&run->has_failed, true);
     look_for_stop(&watch);
-    if (parcel__control_poll(run->control, tally_of(run), is_over))
+    const bool is_answered =
+        parcel__scheduler_poll(run->scheduler, parcel__control_stopping(run->control).reason);
+    if (parcel__control_poll(run->control, tally_of(run), is_over && is_answered))
       break;
     look_for_inspection(&watch);
     look_for_stall(&watch, is_over);

@@ -272,6 +272,11 @@ void parcel_world_set_quiet(parcel_world *world, bool is_quiet)
   world->is_quiet = is_quiet;
 }
 
+MPI_Comm parcel__world_node(const parcel_world *world)
+{
+  return world->node;
+}
+
 bool parcel__world_is_single(const parcel_world *world)
 {
   return world->is_single;

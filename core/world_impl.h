@@ -10,6 +10,9 @@
 /** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
 bool parcel__world_is_single(const parcel_world *world);
 
+/** The ranks of this host. Owns: the world. */
+MPI_Comm parcel__world_node(const parcel_world *world);
+
 /** The time in seconds, from some moment on. Any thread. */
 double parcel__seconds(void);
 
@@ -30,7 +33,8 @@ enum {
   PARCEL_TAG_GATHER_DATA,
   PARCEL_TAG_EXCHANGE,
   PARCEL_TAG_HALO,
-  PARCEL_TAG_CLOCK
+  PARCEL_TAG_CLOCK,
+  PARCEL_TAG_SCHEDULER
 };
 
 #endif

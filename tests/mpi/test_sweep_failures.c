@@ -76,7 +76,8 @@ static parcel_sweep sweep_of(trouble *trouble, parcel_range range)
                         .kernel = run_kernel,
                         .ctx = trouble,
                         .threads = 2,
-                        .block = 4};
+                        .block = 4,
+                        .schedule = PARCEL_SWEEP_STATIC}; /* who fails is known then */
 }
 
 static parcel_status run(const parcel_world *world, trouble *trouble, parcel_range range)

@@ -163,13 +163,15 @@ static void a_failed_run_has_a_profile(void **state)
 {
   parcel_index bad = 500;
   const parcel_sweep sweep = sweep_of(1000, 10, &bad);
+  parcel_block_grid grid;
   parcel_trace *trace = NULL;
   assert_status(parcel_trace_create(NULL, &trace), PARCEL_OK);
   const parcel_sweep_options options = {.trace = trace};
   assert_status(parcel_sweep_run(*state, &sweep, parcel_sink_null(), &options, NULL), PARCEL_KERNEL);
   assert_all(strstr(parcel_last_error(), "index 500") != NULL);
   const parcel_profile *profile = parcel_trace_profile(trace);
-  assert_root(profile->blocks < 100 && workers_add_up(profile));
+  assert_status(parcel_sweep_grid(*state, &sweep, &grid), PARCEL_OK);
+  assert_root(profile->blocks < parcel_block_grid_count(grid) && workers_add_up(profile));
   parcel_trace_free(&trace);
 }
 

@@ -36,6 +36,33 @@ typedef struct parcel_slice {
  *  the slice, to find the first index that fails; so the same slice must give the same result. */
 typedef parcel_status (*parcel_kernel)(void *ctx, const parcel_slice *slice, void *const columns[]);
 
+/** X(NAME, text): how the blocks of a sweep are shared out. Append only.
+ *
+ *    steal      every rank begins with its part; one that runs dry takes the far half of another's rest
+ *    static     every rank does its part
+ *    dynamic    block by block, off a counter of all
+ *    guided     in runs of blocks, the remaining ones divided by the workers
+ *    factoring  in rounds of equal runs, one for each worker, of half the remaining blocks */
+#define PARCEL_SWEEP_SCHEDULE_MAP(X)                                                                         \
+  X(STEAL, "steal")                                                                                          \
+  X(STATIC, "static")                                                                                        \
+  X(DYNAMIC, "dynamic")                                                                                      \
+  X(GUIDED, "guided")                                                                                        \
+  X(FACTORING, "factoring")
+
+typedef enum parcel_sweep_schedule {
+#define PARCEL_SWEEP_SCHEDULE_ENUM(name, text) PARCEL_SWEEP_##name,
+  PARCEL_SWEEP_SCHEDULE_MAP(PARCEL_SWEEP_SCHEDULE_ENUM)
+#undef PARCEL_SWEEP_SCHEDULE_ENUM
+} parcel_sweep_schedule;
+
+/** "steal" for PARCEL_SWEEP_STEAL. Static storage; any thread. */
+PARCEL_API const char *parcel_sweep_schedule_name(parcel_sweep_schedule schedule);
+
+/** Reads a name.  Errors: INVALID (the text lists what there is). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_schedule_parse(const char *text,
+                                                                       parcel_sweep_schedule *out);
+
 /** Kernel x range x columns, and how finely it is cut. Owns nothing; must be the same on every rank. */
 typedef struct parcel_sweep {
   const char *name;    /* of the kernel, for messages and provenance */
@@ -48,6 +75,7 @@ typedef struct parcel_sweep {
   int threads;            /* per rank; 0: parcel_world_cpus */
   parcel_index block;     /* positions per block at most; 0: chosen from size, ranks and threads */
   const char *parameters; /* what else the results depend on, in words; NULL: nothing */
+  parcel_sweep_schedule schedule; /* of the blocks over ranks and threads */
 } parcel_sweep;
 
 /** What becomes of a sweep whose kernel fails at an index. */
