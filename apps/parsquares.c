@@ -169,7 +169,8 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                        .kernel = powers_kernel,
                        .ctx = &arguments->powers,
                        .threads = arguments->threads,
-                       .block = arguments->block}};
+                       .block = arguments->block,
+                       .schedule = arguments->schedule}};
   parcel_status status = run_job(&job);
   if ((!status || status == PARCEL_FAILURES) && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(&job);

@@ -31,6 +31,8 @@ static const struct argp_option options[] = {
      "one column per power 1 to 9: squares (2, the default), cubes (3), quads (4), power_K", 0},
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"block", 'b', "N", 0, "positions per block; default: chosen from size, ranks and threads", 0},
+    {"schedule", 's', "KIND", 0,
+     "how blocks are shared out: steal (default), static, dynamic, guided or factoring", 0},
     {"workers", KEY_WORKERS, "KIND", 0,
      "threads (default), or processes: a crash in one then costs its indices, not the run", 0},
     {"kernel-timeout", KEY_KERNEL_TIMEOUT, "SECONDS", 0,
@@ -142,6 +144,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case '?': into->action = PARSQUARES_HELP; return PARCEL_OK;
   case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
+  case 's': return parcel_sweep_schedule_parse(value, &into->schedule);
   case KEY_WORKERS: return parse_workers(value, &into->in_processes);
   case KEY_KERNEL_TIMEOUT: return command_line_seconds("--kernel-timeout", value, &into->slice_seconds);
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);

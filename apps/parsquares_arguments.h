@@ -18,6 +18,7 @@ typedef struct parsquares_arguments {
   powers powers;
   int threads;        /* 0: the CPUs of the rank */
   parcel_index block; /* 0: chosen */
+  parcel_sweep_schedule schedule;
   bool replaces;
   parcel_io_mode io;
   bool resumes;

@@ -260,8 +260,8 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   if (!(status = parcel_world_check_threads(world, run.threads)))
     status = acquire(&run);
   if (!(status = parcel_world_agree(world, status)) &&
-      !(status = parcel__scheduler_open(world, sweep->schedule, parcel__todo_count(run.todo),
-                                        run.threads, &run.scheduler)))
+      !(status = parcel__scheduler_open(world, sweep->schedule, parcel__todo_count(run.todo), run.threads,
+                                        &run.scheduler)))
     status = run_agreed(&run, report);
   release(&run);
   return status;

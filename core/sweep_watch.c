@@ -25,6 +25,8 @@ static const double idle_pause_fraction = 0.01;
 static const double shortest_idle_pause_seconds = 20e-6;
 static const double longest_idle_pause_seconds = 2e-3;
 
+static const double same_inspection_seconds = 0.5;
+
 /* What a sweep that ends for want of progress gives the other ranks to say what they do. */
 static const double last_words_seconds = 1;
 
@@ -35,6 +37,7 @@ typedef struct watch {
   double next_halt_file;    /* in elapsed seconds */
   sig_atomic_t inspections; /* answered: asked by signal */
   int heard_inspections;    /* answered: asked by other ranks */
+  double printed;           /* parcel__seconds() of the last answer */
   parcel_index blocks;      /* done when last looked at */
   double progressed;        /* parcel__seconds() when they last grew */
   double aborts;            /* when the program ends for want of progress; 0: it does not */
@@ -153,17 +156,20 @@ static void look_for_stall(watch *watch, bool is_over)
     give_up(watch, rank);
 }
 
+/* mpirun hands a signal to every rank, and each tells the others: once is enough. */
 static void look_for_inspection(watch *watch)
 {
   const parcel_run *run = watch->run;
   const parcel_signals *signals = run->options->signals;
   const int heard = parcel__control_inspections(run->control);
-  const bool is_asked = heard != watch->heard_inspections;
-  if (signals && signals->inspect != watch->inspections) {
+  const bool is_asked = signals && signals->inspect != watch->inspections;
+  if (is_asked) {
     watch->inspections = signals->inspect;
     parcel__control_inspect(run->control);
-    print_state(run);
-  } else if (is_asked) {
+  }
+  if ((is_asked || heard != watch->heard_inspections) &&
+      parcel__seconds() > watch->printed + same_inspection_seconds) {
+    watch->printed = parcel__seconds();
     print_state(run);
   }
   watch->heard_inspections = heard;

@@ -156,7 +156,8 @@ parcel_status parcel__provenance_collect(const parcel_world *world, const parcel
       (status = add_format(out, "parameters", "%s", sweep->parameters ? sweep->parameters : "none")) ||
       (status = add_versions(out)) || (status = add_format(out, "ranks", "%d", parcel_world_size(world))) ||
       (status = add_format(out, "threads", "%d", threads)) ||
-      (status = add_format(out, "schedule", "static")) || (status = add(out, "environment", environment())) ||
+      (status = add_format(out, "schedule", "%s", parcel_sweep_schedule_name(sweep->schedule))) ||
+      (status = add(out, "environment", environment())) ||
       (status = add_format(out, "start_time", "%s", parcel__time_text(now))))
     return status;
   return add_changing(out);

@@ -118,7 +118,7 @@ static parcel_status write_facts(const parcel_world *world, const parcel_report 
                                .profile = profile ? profile : &nothing,
                                .provenance = provenance,
                                .message = message,
-                               .schedule = report->schedule ? report->schedule : "static"};
+                               .schedule = parcel_sweep_schedule_name(report->sweep->schedule)};
   parcel_status status = add_commands(world, &facts);
   if (!status)
     status = write_file(&facts, path, write);

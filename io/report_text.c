@@ -53,5 +53,5 @@ void parcel_report_print(const parcel_report *report, FILE *out)
   print_blocks(profile, out);
   print_ranks(profile, out);
   fprintf(out, "advice: %s\n",
-          parcel__report_advise(profile, report->schedule ? report->schedule : "static").sentences[0]);
+          parcel__report_advise(profile, parcel_sweep_schedule_name(report->sweep->schedule)).sentences[0]);
 }

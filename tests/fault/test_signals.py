@@ -86,6 +86,16 @@ class SignalTest(faults.FaultTest):
             self.assertEqual(len(lines), 1, run.stderr)
             self.assertRegex(lines[0], r": \d+ blocks done; worker 0: (in the kernel|writing|idle)")
 
+    def test_a_question_that_mpirun_hands_to_all_is_answered_once(self):
+        run = self.start_failing(3, count=60, block=1, milliseconds=100)
+        self.wait_until_begun(run)
+        run.process.send_signal(signal.SIGUSR2)
+        run.end()
+        self.assertEqual(run.code, 0)
+        for rank in range(3):
+            lines = [line for line in run.messages if line.startswith(f"failing: rank {rank} on ")]
+            self.assertEqual(len(lines), 1, run.stderr)
+
     def test_a_kernel_that_hangs_ends_the_run_when_it_is_watched(self):
         run = self.start_failing(3, what="hang", index=25, count=60, block=1, milliseconds=1, stall=1)
         run.end()

@@ -71,10 +71,10 @@ typedef struct parcel_sweep {
   const parcel_column *columns; /* [column_count] */
   int column_count;
   parcel_kernel kernel;
-  void *ctx;              /* handed to the kernel */
-  int threads;            /* per rank; 0: parcel_world_cpus */
-  parcel_index block;     /* positions per block at most; 0: chosen from size, ranks and threads */
-  const char *parameters; /* what else the results depend on, in words; NULL: nothing */
+  void *ctx;                      /* handed to the kernel */
+  int threads;                    /* per rank; 0: parcel_world_cpus */
+  parcel_index block;             /* positions per block at most; 0: chosen from size, ranks and threads */
+  const char *parameters;         /* what else the results depend on, in words; NULL: nothing */
   parcel_sweep_schedule schedule; /* of the blocks over ranks and threads */
 } parcel_sweep;
 

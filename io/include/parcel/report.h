@@ -27,7 +27,6 @@ typedef struct parcel_report {
   const parcel_trace *trace; /* that the sweep ran with */
   const char *file;          /* of the results; NULL: none */
   const char *resume;        /* by which the command goes on after a stop: "--resume"; NULL: it cannot */
-  const char *schedule;      /* by which blocks were divided; NULL: "static" */
   parcel_status outcome;     /* of the whole run; its text is parcel_last_error() */
 } parcel_report;
 
