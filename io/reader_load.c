@@ -155,13 +155,14 @@ static bool load_columns(parcel_reader *reader)
 
 /* ---- the group /parcel ---- */
 
+/* Its last value is a 64-bit number: the way there may be longer than one. */
 static bool is_range(parcel_range range)
 {
-  parcel_index reach = 0;
-  parcel_index last = 0;
-  return range.count >= 0 && range.step != 0 &&
-         (range.count == 0 || (!__builtin_mul_overflow(range.count - 1, range.step, &reach) &&
-                               !__builtin_add_overflow(range.first, reach, &last)));
+  const uint64_t first = (uint64_t)range.first;
+  const uint64_t room = range.step > 0 ? (uint64_t)INT64_MAX - first : first - (uint64_t)INT64_MIN;
+  const uint64_t step = range.step > 0 ? (uint64_t)range.step : 0 - (uint64_t)range.step;
+  return range.step != 0 && range.count >= 0 &&
+         (range.count == 0 || (uint64_t)(range.count - 1) <= room / step);
 }
 
 static bool load_grid(parcel_reader *reader, hid_t group)
