@@ -31,7 +31,7 @@ class ProcessTest(faults.FaultTest):
                 ("fail", "997 is an unlucky number", 0),
                 ("crash", r"worker process \d+ died of SIGSEGV", 0),
                 ("raise", r"worker process \d+ died of SIGFPE", 0),
-                ("exit", r"worker process \d+ called exit", 0),
+                ("exit", r"worker process \d+ left by exit\(0\)", 0),
                 ("hang", r"worker process \d+", 0.2),
             ):
                 with self.subTest(ranks=ranks, what=what):
