@@ -76,6 +76,14 @@ parcel_status command_line_seconds(const char *option, const char *text, double 
   return PARCEL_OK;
 }
 
+parcel_status command_line_only_word(const char *what, const char *text, const char **out)
+{
+  if (*out)
+    return parcel_fail(PARCEL_INVALID, "more than one %s: '%s' and '%s'", what, *out, text);
+  *out = text;
+  return PARCEL_OK;
+}
+
 parcel_status command_line_file(const char *option, const char *text, const char **out)
 {
   if (*text == '\0')

@@ -58,6 +58,11 @@ PARCEL_MUST_CHECK parcel_status command_line_count(const char *option, const cha
 /** Reads a number of seconds above 0, "90" or "0.5".  Errors: INVALID, the text names the option. */
 PARCEL_MUST_CHECK parcel_status command_line_seconds(const char *option, const char *text, double *out);
 
+/** Takes the one word that a command line may have; *out is NULL before.  Errors: INVALID (a second one).
+ *
+ *  what  "FILE" */
+PARCEL_MUST_CHECK parcel_status command_line_only_word(const char *what, const char *text, const char **out);
+
 /** Reads the name of a file, which must not be empty.  Errors: INVALID, the text names the option. */
 PARCEL_MUST_CHECK parcel_status command_line_file(const char *option, const char *text, const char **out);
 

@@ -10,7 +10,7 @@ static const struct command {
   parcel_status (*run)(int argc, char **argv); /* one of these two */
   parcel_status (*run_together)(const parcel_world *world, int argc, char **argv);
 } commands[] = {
-    {"diff", NULL, parcel_diff_command},     {"doctor", parcel_doctor_command, NULL},
+    {"diff", NULL, parcel_diff_command},     {"doctor", NULL, parcel_doctor_command},
     {"export", parcel_export_command, NULL}, {"info", parcel_info_command, NULL},
     {"job", parcel_job_command, NULL},       {"merge", NULL, parcel_merge_command},
     {"plan", parcel_plan_command, NULL},     {"verify", NULL, parcel_verify_command},
@@ -94,12 +94,10 @@ static int run_together(const struct command *command, int argc, char **argv)
   parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
   if (status)
     return parcel_world_close(&world, status);
-  const bool is_root = parcel_world_rank(world) == 0;
   status = command_line_flush(command->run_together(world, argc, argv));
-  if (status && is_root)
+  if (status && parcel_world_rank(world) == 0)
     command_line_complain();
-  const int code = parcel_world_close(&world, PARCEL_OK);
-  return status && is_root ? parcel_status_exit_code(status) : code;
+  return parcel_world_leave(&world, parcel_status_exit_code(status));
 }
 
 int main(int argc, char **argv)

@@ -6,9 +6,8 @@
 
 #include <parcel/world.h>
 
-/* ---- by one process, without MPI; doctor starts it itself ---- */
+/* ---- by one process, without MPI ---- */
 
-PARCEL_MUST_CHECK parcel_status parcel_doctor_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_export_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_info_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_job_command(int argc, char **argv);
@@ -21,6 +20,7 @@ PARCEL_MUST_CHECK parcel_status parcel_plan_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_commands_agree(const parcel_world *world, parcel_status status);
 
 PARCEL_MUST_CHECK parcel_status parcel_diff_command(const parcel_world *world, int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_doctor_command(const parcel_world *world, int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_merge_command(const parcel_world *world, int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_verify_command(const parcel_world *world, int argc, char **argv);
 

@@ -126,7 +126,7 @@ static parcel_status examine(const parcel_world *world, const arguments *argumen
 }
 
 /* Under a launcher every rank reads the same command line; rank 0 alone may speak of it. */
-static parcel_status run(const parcel_world *world, int argc, char **argv)
+parcel_status parcel_doctor_command(const parcel_world *world, int argc, char **argv)
 {
   arguments arguments = {.action = RUN, .output = "squares.h5"};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
@@ -142,18 +142,4 @@ static parcel_status run(const parcel_world *world, int argc, char **argv)
   else if (is_root)
     printf("parcel (Parcel) %s\n", PARCEL_VERSION);
   return PARCEL_OK;
-}
-
-/* parcel_world_close tells of a failure on rank 0, unless the text is empty: then it has been told. */
-parcel_status parcel_doctor_command(int argc, char **argv)
-{
-  parcel_world *world = NULL;
-  parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
-  if (!status)
-    status = run(world, argc, argv);
-  const bool is_silent = status && *parcel_last_error() == '\0';
-  const bool speaks = !world || parcel_world_rank(world) == 0;
-  if (parcel_world_close(&world, is_silent ? PARCEL_OK : status) == 0 && !is_silent)
-    status = PARCEL_OK;
-  return parcel_fail(speaks ? status : PARCEL_OK, "%s", "");
 }

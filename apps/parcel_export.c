@@ -30,11 +30,7 @@ typedef struct arguments {
 
 static parcel_status take_word(void *ctx, const char *text)
 {
-  arguments *into = ctx;
-  if (into->path)
-    return parcel_fail(PARCEL_INVALID, "more than one FILE: '%s' and '%s'", into->path, text);
-  into->path = text;
-  return PARCEL_OK;
+  return command_line_only_word("FILE", text, &((arguments *)ctx)->path);
 }
 
 static parcel_status take_option(void *ctx, int key, const char *value)

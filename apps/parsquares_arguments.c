@@ -125,10 +125,8 @@ static parcel_status parse_workers(const char *text, bool *in_processes)
 static parcel_status take_word(void *ctx, const char *text)
 {
   parsquares_arguments *into = ctx;
-  if (into->range_text)
-    return parcel_fail(PARCEL_INVALID, "more than one RANGE: '%s' and '%s'", into->range_text, text);
-  into->range_text = text;
-  return parcel_range_parse(text, &into->range);
+  const parcel_status status = command_line_only_word("RANGE", text, &into->range_text);
+  return status ? status : parcel_range_parse(text, &into->range);
 }
 
 static parcel_status take_option(void *ctx, int key, const char *value)

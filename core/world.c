@@ -134,7 +134,7 @@ static parcel_status share_cpus(parcel_world *world)
       ++sharers;
     }
   free(all);
-  if (status)
+  if ((status = parcel_world_agree(world, status)))
     return status;
   world->sharers = sharers;
   const parcel_span share = parcel_block_span(world->mask.allowed, sharers, place);
@@ -176,8 +176,7 @@ parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out)
   world->has_warned = has_warned;
   world->comm = world->node = MPI_COMM_NULL;
   world->opened = parcel__seconds();
-  if ((status = init_mpi(world)) || (status = open_comms(world, comm)) ||
-      (status = parcel_world_agree(world, share_cpus(world)))) {
+  if ((status = init_mpi(world)) || (status = open_comms(world, comm)) || (status = share_cpus(world))) {
     release(&world);
     return status;
   }
@@ -193,18 +192,23 @@ static void let_others_exit(void)
   nanosleep(&time, NULL);
 }
 
-int parcel_world_close(parcel_world **world, parcel_status status)
+int parcel_world_leave(parcel_world **world, int code)
 {
   const bool speaks = !*world || (*world)->rank == 0;
   const bool has_others = *world && (*world)->owns_mpi && (*world)->size > 1;
-  if (status && speaks)
-    fprintf(stderr, "%s: %s\n", program_invocation_short_name,
-            *parcel_last_error() ? parcel_last_error() : parcel_status_text(status));
   if (*world)
     release(world);
-  if (status && speaks && has_others)
+  if (code && speaks && has_others)
     let_others_exit();
-  return speaks ? parcel_status_exit_code(status) : 0;
+  return speaks ? code : 0;
+}
+
+int parcel_world_close(parcel_world **world, parcel_status status)
+{
+  if (status && (!*world || (*world)->rank == 0))
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name,
+            *parcel_last_error() ? parcel_last_error() : parcel_status_text(status));
+  return parcel_world_leave(world, parcel_status_exit_code(status));
 }
 
 /* Where a status stands among all ranks' failures; the least comes first. */

@@ -38,6 +38,12 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_open(MPI_Comm comm, parc
  *  hears one voice. *world becomes NULL. With *world NULL already (it never opened) any rank may speak. */
 PARCEL_API int parcel_world_close(parcel_world **world, parcel_status status);
 
+/** The same for a program that has told its failure already: nothing is printed.
+ *
+ *  code     the exit code, as rank 0 knows it
+ *  Returns the exit code for main: `code` on rank 0, and 0 elsewhere. Collective. */
+PARCEL_API int parcel_world_leave(parcel_world **world, int code);
+
 /** Every rank brings its own status; all return the same: OK if all are, else that of the first failing
  *  rank, whose text then is everyone's parcel_last_error(), with the rank's name before it. A rank that
  *  was only asked to stop (STOPPED) counts as first where no rank failed otherwise. Collective. */
