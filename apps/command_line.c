@@ -101,6 +101,17 @@ parcel_status command_line_threads(const char *text, int *out)
   return status;
 }
 
+parcel_status command_line_on_error(const char *text, parcel_on_error *out)
+{
+  if (strcmp(text, "stop") == 0)
+    *out = PARCEL_ON_ERROR_STOP;
+  else if (strcmp(text, "record") == 0)
+    *out = PARCEL_ON_ERROR_RECORD;
+  else
+    return parcel_fail(PARCEL_INVALID, "--on-error: unknown '%s'; one of: stop, record", text);
+  return PARCEL_OK;
+}
+
 parcel_status command_line_flush(parcel_status status)
 {
   if ((fflush(stdout) != 0 || ferror(stdout)) && !status)

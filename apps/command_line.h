@@ -12,7 +12,7 @@
 #include <argp.h>
 #include <stdbool.h>
 
-#include <parcel/base.h>
+#include <parcel/sweep.h>
 
 /* A word that begins with a negative number, such as the range -5..5, looks like an option to getopt. */
 #define COMMAND_LINE_NUMBER(digit)                                                                           \
@@ -68,6 +68,9 @@ PARCEL_MUST_CHECK parcel_status command_line_file(const char *option, const char
 
 /** Reads the value of --threads.  Errors: INVALID. */
 PARCEL_MUST_CHECK parcel_status command_line_threads(const char *text, int *out);
+
+/** Reads the value of --on-error.  Errors: INVALID (the text lists what there is). */
+PARCEL_MUST_CHECK parcel_status command_line_on_error(const char *text, parcel_on_error *out);
 
 /** The status, or IO if it is OK and the standard output could not be written: a report that nobody could
  *  read is a failure too. */

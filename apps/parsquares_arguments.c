@@ -79,17 +79,6 @@ static parcel_status parse_trace(const char *path, const char **out)
   return command_line_file("--trace", path, out);
 }
 
-static parcel_status parse_on_error(const char *text, parcel_on_error *out)
-{
-  if (strcmp(text, "stop") == 0)
-    *out = PARCEL_ON_ERROR_STOP;
-  else if (strcmp(text, "record") == 0)
-    *out = PARCEL_ON_ERROR_RECORD;
-  else
-    return parcel_fail(PARCEL_INVALID, "--on-error: unknown '%s'; one of: stop, record", text);
-  return PARCEL_OK;
-}
-
 /* "100", or "0.5%" of the range. */
 static parcel_status parse_max_failures(const char *text, parsquares_arguments *into)
 {
@@ -148,7 +137,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);
   case KEY_RESUME: into->resumes = true; return PARCEL_OK;
   case KEY_RETRY_FAILED: into->retries = true; return PARCEL_OK;
-  case KEY_ON_ERROR: return parse_on_error(value, &into->on_error);
+  case KEY_ON_ERROR: return command_line_on_error(value, &into->on_error);
   case KEY_MAX_FAILURES: return parse_max_failures(value, into);
   case KEY_DEADLINE: return parse_deadline(value, into);
   case KEY_HALT_FILE: return command_line_file("--halt-file", value, &into->halt_file);

@@ -53,7 +53,7 @@ static parcel_status warn(const parcel_world *world, int threads, const number w
   return worst[SHORTAGE].value > 0 ? warn_of_shortage(world, threads, worst[SHORTAGE].rank) : PARCEL_OK;
 }
 
-static parcel_status check_launch(const parcel_world *world, int threads)
+static parcel_status check_launch(const parcel_world *world, int threads, bool they_wait)
 {
   char build[PARCEL_BUILD_SIZE];
   number mine[NUMBERS];
@@ -61,8 +61,8 @@ static parcel_status check_launch(const parcel_world *world, int threads)
   bool *has_warned = parcel__world_has_warned(world);
   const int hash = hash_of(parcel__launch_build(build));
   const int crowd = parcel__world_sharers(world) - parcel__world_mask(world)->allowed;
-  const int values[NUMBERS] = {threads - parcel_world_cpus(world), parcel__launch_yields(build) ? 0 : crowd,
-                               hash, -hash};
+  const int shortage = they_wait ? 0 : threads - parcel_world_cpus(world);
+  const int values[NUMBERS] = {shortage, parcel__launch_yields(build) ? 0 : crowd, hash, -hash};
   for (int n = 0; n < NUMBERS; ++n)
     mine[n] = (number){.value = values[n], .rank = parcel_world_rank(world)};
   parcel_status status =
@@ -74,12 +74,17 @@ static parcel_status check_launch(const parcel_world *world, int threads)
   return status;
 }
 
-parcel_status parcel_world_check_threads(const parcel_world *world, int threads)
+parcel_status parcel__world_check_threads(const parcel_world *world, int threads, bool they_wait)
 {
-  const parcel_status status = check_launch(world, threads);
+  const parcel_status status = check_launch(world, threads, they_wait);
   if (status || !parcel__world_is_single(world) || threads <= 1)
     return status;
   return parcel_fail(PARCEL_INVALID,
                      "%d threads need an MPI initialised with MPI_THREAD_FUNNELED; this one allows but one",
                      threads);
+}
+
+parcel_status parcel_world_check_threads(const parcel_world *world, int threads)
+{
+  return parcel__world_check_threads(world, threads, false);
 }

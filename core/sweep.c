@@ -257,7 +257,7 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   run.records = run.options->on_error == PARCEL_ON_ERROR_RECORD;
   run.pool = run.options->pool;
   run.threads = run.pool ? parcel_pool_threads(run.pool) : threads_of(world, sweep);
-  if (!(status = parcel_world_check_threads(world, run.threads)))
+  if (!(status = parcel__world_check_threads(world, run.threads, run.options->threads_wait)))
     status = acquire(&run);
   if (!(status = parcel_world_agree(world, status)) &&
       !(status = parcel__scheduler_open(world, sweep->schedule, parcel__todo_count(run.todo), run.threads,

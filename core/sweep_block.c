@@ -52,7 +52,8 @@ static parcel_status blame_index(parcel_run *run, parcel_worker *own, parcel_spa
     else
       bad.begin = middle;
   }
-  if (call_kernel(run, own, bad, own->columns))
+  const bool failed_alone = whole.end - whole.begin == 1;
+  if (failed_alone || call_kernel(run, own, bad, own->columns))
     return parcel_fail(PARCEL_KERNEL, "kernel '%s' failed at index %" PRId64 ": %s", run->sweep->name,
                        parcel__sweep_index(run, bad.begin),
                        *parcel_last_error() ? parcel_last_error() : words);

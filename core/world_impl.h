@@ -26,6 +26,10 @@ int parcel__world_sharers(const parcel_world *world);
 /** Whether somebody has warned of how the program was launched: once is enough. */
 bool *parcel__world_has_warned(const parcel_world *world);
 
+/** parcel_world_check_threads; of threads that wait rather than compute there may be any number. */
+PARCEL_MUST_CHECK parcel_status parcel__world_check_threads(const parcel_world *world, int threads,
+                                                            bool they_wait);
+
 /** Message tags on the world's communicator, one per purpose. */
 enum {
   PARCEL_TAG_CONTROL = 1,

@@ -124,6 +124,10 @@ typedef struct parcel_sweep_options {
   /** On record; one more ends the sweep as failed. 0: no limit. */
   parcel_index max_failures;
   parcel_trace *trace; /* notes what every worker does: one on every rank, or on none. NULL: none */
+
+  /** The kernel waits more than it computes (for a network, another program): nobody warns of more threads than
+   *  CPUs. */
+  bool threads_wait;
 } parcel_sweep_options;
 
 #define PARCEL_SWEEP_OPTIONS_INIT PARCEL_DEFAULTS
