@@ -1,5 +1,5 @@
-/* libcurl's easy interface, one transfer to a thread. A handle keeps its connections alive, so handles are passed
- * from thread to thread: the one used last is taken first. */
+/* libcurl's easy interface, one transfer to a thread. A handle keeps its connections alive, so handles are
+ * passed from thread to thread: the one used last is taken first. */
 #include "fetcher.h"
 
 #include <curl/curl.h>

@@ -1,5 +1,5 @@
 /** @file
- *  Fetches URLs by libcurl: http and https, redirects followed; of the body, its size and checksum are kept. */
+ *  Fetches URLs by libcurl: http and https, redirects followed; of the body, size and checksum are kept. */
 #ifndef PARFETCH_FETCHER_H
 #define PARFETCH_FETCHER_H
 
@@ -30,8 +30,9 @@ typedef struct fetcher fetcher;
 PARCEL_MUST_CHECK parcel_status fetcher_open(const url_list *list, int threads,
                                              const fetcher_options *options, fetcher **out);
 
-/** A parcel_kernel, whose ctx is a fetcher: position p stands for the list's URL p. Fails with the cause and the
- *  URL: KERNEL ("HTTP 404, after 1 attempt: http://..."), or TIMEOUT. */
+/** A parcel_kernel, whose ctx is a fetcher: position p stands for the list's URL p.
+ *
+ *  Errors: KERNEL, TIMEOUT; the text is the cause and the URL: "HTTP 404, after 1 attempt: http://...". */
 parcel_status fetcher_kernel(void *ctx, const parcel_slice *slice, void *const columns[]);
 
 /** *closing becomes NULL; NULL is fine. */

@@ -16,8 +16,8 @@ typedef struct url_list {
   char *text; /* the URLs, each with its closing zero */
 } url_list;
 
-/** Reads a list on rank 0, for all. Blanks around a URL do not count; empty lines and those that begin with '#'
- *  are passed over. Collective.
+/** Reads a list on rank 0, for all. Blanks around a URL do not count; empty lines and those that begin with
+ *  '#' are passed over. Collective.
  *
  *  path  "-": the standard input
  *  Owns: *out is the caller's, for url_list_free.

@@ -125,8 +125,8 @@ typedef struct parcel_sweep_options {
   parcel_index max_failures;
   parcel_trace *trace; /* notes what every worker does: one on every rank, or on none. NULL: none */
 
-  /** The kernel waits more than it computes (for a network, another program): nobody warns of more threads than
-   *  CPUs. */
+  /** The kernel waits more than it computes (for a network, another program): nobody warns of more threads
+   *  than CPUs. */
   bool threads_wait;
 } parcel_sweep_options;
 
