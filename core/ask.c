@@ -1,5 +1,5 @@
-/* posix_spawn and not fork: it shares the parent's memory until the program runs, so that none of what MPI has
- * registered with an adapter is marked for copying, and it calls no handler of fork. */
+/* posix_spawn and not fork: it shares the parent's memory until the program runs, so that none of what MPI
+ * has registered with an adapter is marked for copying, and it calls no handler of fork. */
 #include "ask_impl.h"
 
 #include <errno.h>

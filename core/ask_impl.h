@@ -7,8 +7,8 @@
 
 #include <parcel/base.h>
 
-/** Runs a program, found on PATH, and keeps the beginning of its standard output. It reads nothing, its errors
- *  are not shown, and it is killed, with all that it started, when the time is over.
+/** Runs a program, found on PATH, and keeps the beginning of its standard output. It reads nothing, its
+ *  errors are not shown, and it is killed, with all that it started, when the time is over.
  *
  *  argv    ends with NULL
  *  answer  [size] ends with '\0'

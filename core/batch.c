@@ -1,6 +1,6 @@
-/* The environment is asked before the batch system, whose daemons have better to do than to answer each step of
- * each job. squeue is told to print seconds since 1970, which no time zone can shift; one that does not know how
- * prints local time, as qstat does. */
+/* The environment is asked before the batch system, whose daemons have better to do than to answer each
+ * step of each job. squeue is told to print seconds since 1970, which no time zone can shift; one that does
+ * not know how prints local time, as qstat does. */
 #include <parcel/batch.h>
 
 #include <stdio.h>

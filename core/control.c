@@ -12,8 +12,8 @@
  * Why every message is received before its receiver leaves, so that nothing is left over for the next
  * round: MPI keeps the order between two ranks. Downwards, FINISH is the last message, since nothing is
  * sent down after it; a rank leaves only after its parent's FINISH. Upwards, BYE is the last, sent when
- * nothing comes from below any more; a rank leaves only after each child's BYE. It terminates because DONE rises once all subtrees are done, then
- * FINISH falls, then BYE rises. */
+ * nothing comes from below any more; a rank leaves only after each child's BYE. It terminates because DONE
+ * rises once all subtrees are done, then FINISH falls, then BYE rises. */
 #include "control_impl.h"
 
 #include <stdio.h>

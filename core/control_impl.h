@@ -1,7 +1,7 @@
 /** @file
  *  The control plane of a sweep: how ranks tell each other, by messages along a binary tree and
- *  never by a collective, that work must stop, how far it is, who should show what it does, and that all of it
- *  is over. Main thread only. */
+ *  never by a collective, that work must stop, how far it is, who should show what it does, and that all of
+ *  it is over. Main thread only. */
 #ifndef PARCEL_CONTROL_IMPL_H
 #define PARCEL_CONTROL_IMPL_H
 

@@ -22,7 +22,8 @@ static double seconds_of(clockid_t clock)
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* CPU time, so that others on the same CPU do not count; the quickest round, so that a cold start does not. */
+/* CPU time, so that others on the same CPU do not count; the quickest round, so that a cold start does
+ * not. */
 static double time_loop(void)
 {
   double least = 1e9;

@@ -37,8 +37,8 @@ const char *parcel__launch_build(char text[PARCEL_BUILD_SIZE]);
 /** Whether this build of MPI gives way to others while it waits. */
 bool parcel__launch_yields(const char *build);
 
-/** The line that starts `ranks` ranks of a program with CPUs for `threads` threads each: srun's inside a Slurm
- *  step, mpirun's elsewhere. Returns line. */
+/** The line that starts `ranks` ranks of a program with CPUs for `threads` threads each: srun's inside a
+ *  Slurm step, mpirun's elsewhere. Returns line. */
 const char *parcel__launch_line(const char *program, int ranks, int threads, char *line, size_t size);
 
 /** facts  [ranks] */

@@ -26,7 +26,8 @@ bool parcel__scheduler_take(parcel_scheduler *scheduler, parcel_index *turn, boo
  *
  *  is_stopping  nothing is asked for any more
  *  Returns true if no answer is due to this rank: only then may it say that it has nothing left to do. A rank
- *  goes on calling this until all have said so, for others may ask. A communication error ends the program. */
+ *  goes on calling this until all have said so, for others may ask. A communication error ends the
+ *  program. */
 bool parcel__scheduler_poll(parcel_scheduler *scheduler, bool is_stopping);
 
 /** Collective over the ranks of each host, when no rank takes turns any more. NULL is fine. */

@@ -103,8 +103,8 @@ static void *const *part_columns(const parcel_run *run, parcel_worker *own, parc
   return own->part;
 }
 
-/* Computes what can be computed of positions that failed together, in ascending order, and lists the rest with
- * fill values in their places. f failures among k positions cost at most 2 f log2(k) + 1 calls. */
+/* Computes what can be computed of positions that failed together, in ascending order, and lists the rest
+ * with fill values in their places. f failures among k positions cost at most 2 f log2(k) + 1 calls. */
 static parcel_status sift(parcel_run *run, parcel_worker *own, parcel_index begin, parcel_span bad,
                           parcel_status status)
 {

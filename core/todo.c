@@ -1,5 +1,5 @@
-/* Rank and select on a bit vector in two levels (Jacobson, Space-efficient Static Trees and Graphs, 1989): the
- * blocks to be done before each group of words are counted once; a turn finds its group by bisection and
+/* Rank and select on a bit vector in two levels (Jacobson, Space-efficient Static Trees and Graphs, 1989):
+ * the blocks to be done before each group of words are counted once; a turn finds its group by bisection and
  * its bit by counting the few words of the group. */
 #include "todo_impl.h"
 

@@ -1,5 +1,5 @@
-/* Rank 0 makes a file; each rank opens it, writes its page, and after all have written reads every page. A rank
- * that does not find the file has a folder of its own under the same name. */
+/* Rank 0 makes a file; each rank opens it, writes its page, and after all have written reads every page. A
+ * rank that does not find the file has a folder of its own under the same name. */
 #include <parcel/place.h>
 
 #include <errno.h>

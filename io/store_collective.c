@@ -1,11 +1,11 @@
-/* Blocks go to the file through parallel HDF5, in rounds that all ranks take part in. For file systems on which
- * one host does not see at once what another has written, such as NFS.
+/* Blocks go to the file through parallel HDF5, in rounds that all ranks take part in. For file systems on
+ * which one host does not see at once what another has written, such as NFS.
  *
  * A worker leaves its block with the main thread and waits. The main threads tell each other by
- * MPI_Iallreduce, which waits for no rank that computes, how many writes the blocks need that wait on any rank;
- * once that is known everywhere, each takes part in so many, with nothing in its hands where it has fewer. A
- * rank that fails goes on taking part; the next announcement tells all, and only then does anyone give up. So
- * every rank makes the same collective calls in the same order.
+ * MPI_Iallreduce, which waits for no rank that computes, how many writes the blocks need that wait on any
+ * rank; once that is known everywhere, each takes part in so many, with nothing in its hands where it has
+ * fewer. A rank that fails goes on taking part; the next announcement tells all, and only then does anyone
+ * give up. So every rank makes the same collective calls in the same order.
  *
  * Why no rank waits for one that has left the sweep: writes follow an announcement only if a block waits
  * somewhere; the worker it belongs to then waits too, so the sweep cannot be over before they are made. An

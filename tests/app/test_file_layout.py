@@ -152,7 +152,7 @@ class OneFile(unittest.TestCase):
         self.assertEqual(texts["range"], RANGE)
         self.assertEqual(texts["kernel"], "powers")
         self.assertEqual((texts["ranks"], texts["threads"]), (str(RANKS), str(THREADS)))
-        self.assertEqual(texts["schedule"], "static")
+        self.assertEqual(texts["schedule"], "steal")
         self.assertEqual(texts["hosts"], socket.gethostname())
 
     def test_provenance_tells_the_versions(self):

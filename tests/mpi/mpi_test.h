@@ -72,8 +72,9 @@ char *mpi_test_end_capture(void);
 /** The folder's entries, "." and ".." left out: "/proc/self/fd", "/proc/self/task". */
 int mpi_test_count_entries(const char *folder);
 
-/** What parcel_sweep_options.signals wants, all zero again after each call, and the request that any thread may make
- *  to raise it: as in a program, a signal to the main thread, which must be the caller of the first. */
+/** What parcel_sweep_options.signals wants, all zero again after each call, and the request that any thread
+ *  may make to raise it: as in a program, a signal to the main thread, which must be the caller of the
+ *  first. */
 const parcel_signals *mpi_test_signals(void);
 void mpi_test_raise_stop(void);
 

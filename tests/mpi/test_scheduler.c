@@ -1,5 +1,6 @@
-/* Whatever the schedule, the cost of blocks and the number of ranks and threads: each block once, the same bytes,
- * and an end. Hosts are played: ranks that think they share no memory send each other what hosts do. */
+/* Whatever the schedule, the cost of blocks and the number of ranks and threads: each block once, the same
+ * bytes, and an end. Hosts are played: ranks that think they share no memory send each other what hosts
+ * do. */
 #include "mpi_test.h"
 
 #include <stdatomic.h>

@@ -21,7 +21,8 @@ typedef struct parcel_signals {
 /** From now on the first SIGINT or SIGTERM, and every SIGUSR1, only sets `stop`, and SIGUSR2 counts `inspect`
  *  up. A second SIGINT or SIGTERM acts as before. Process-wide; call once, from the main thread.
  *
- *  Returns what parcel_sweep_options.signals wants, in static storage; NULL if the system refused (SYSTEM). */
+ *  Returns what parcel_sweep_options.signals wants, in static storage; NULL if the system refused
+ *  (SYSTEM). */
 PARCEL_API const parcel_signals *parcel_signals_catch(void);
 
 #ifdef __cplusplus

@@ -20,9 +20,9 @@ typedef struct parcel_world parcel_world;
 /** Opens a world over the ranks of comm. Collective over comm.
  *
  *  Initialises MPI (MPI_THREAD_FUNNELED) if nobody has; comm may then be a predefined communicator. On a
- *  host without any network adapter but TCP's, Open MPI is then spared the search for others, unless OMPI_MCA_
- *  variables or a parameter file choose them; no other thread may use the environment meanwhile. An MPI
- *  that is initialised already is adopted and left running; at MPI_THREAD_SINGLE a rank may have one
+ *  host without any network adapter but TCP's, Open MPI is then spared the search for others, unless
+ *  OMPI_MCA_ variables or a parameter file choose them; no other thread may use the environment meanwhile.
+ *  An MPI that is initialised already is adopted and left running; at MPI_THREAD_SINGLE a rank may have one
  *  thread only.
  *  Owns: *out is the caller's, for parcel_world_close. comm is duplicated, its error handler left alone.
  *  Errors: INVALID (MPI is finalized, or this is not its main thread); MPI; MEMORY. The same on every
