@@ -51,7 +51,7 @@ class TinyDiskTest(faults.FaultTest):
 
     def test_sizes_about_the_limit_succeed_or_leave_nothing(self):
         endings = set()
-        for kib in range(1024 - 80, 1024, 12):
+        for kib in range(1024 - 160, 1024, 20):
             code, left, messages = self.run_on_tiny_disk(1024, 2, kib * KIB // 8)
             endings.add(code)
             with self.subTest(kib=kib, code=code):
