@@ -146,6 +146,7 @@ static parcel_status run_job(job *job)
                                        .keeps_failures = arguments->on_error == PARCEL_ON_ERROR_RECORD,
                                        .max_failures = arguments->max_failures,
                                        .io = arguments->io,
+                                       .compression = arguments->compression,
                                        .keep = powers_keep,
                                        .keep_ctx = &job->arguments->powers};
   parcel_status status = PARCEL_OK;

@@ -18,6 +18,7 @@ enum {
   KEY_MAX_FAILURES,
   KEY_RETRY_FAILED,
   KEY_IO,
+  KEY_COMPRESS,
   KEY_REPORT,
   KEY_TRACE,
   KEY_WORKERS,
@@ -39,6 +40,10 @@ static const struct argp_option options[] = {
      "with --workers=processes: a slice that takes longer has failed", 0},
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
     {"io", KEY_IO, "MODE", 0, "auto (default: collective on NFS, else direct), direct or collective", 0},
+    {"compress", KEY_COMPRESS, "KIND", OPTION_ARG_OPTIONAL,
+     "compress the columns: none (default), or deflate[,LEVEL] with level 1 to 9 (4), which every HDF5 can "
+     "read",
+     0},
     {"resume", KEY_RESUME, NULL, 0,
      "go on with FILE.part; start afresh if there is none, do nothing if FILE is complete", 0},
     {"on-error", KEY_ON_ERROR, "WHAT", 0,
@@ -135,6 +140,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_WORKERS: return parse_workers(value, &into->in_processes);
   case KEY_KERNEL_TIMEOUT: return command_line_seconds("--kernel-timeout", value, &into->slice_seconds);
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);
+  case KEY_COMPRESS: return parcel_compression_parse(value ? value : "deflate", &into->compression);
   case KEY_RESUME: into->resumes = true; return PARCEL_OK;
   case KEY_RETRY_FAILED: into->retries = true; return PARCEL_OK;
   case KEY_ON_ERROR: return command_line_on_error(value, &into->on_error);
@@ -174,6 +180,13 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
     return parcel_fail(PARCEL_INVALID, "--quiet and --verbose exclude each other");
   if (arguments->retries && (arguments->replaces || arguments->resumes))
     return parcel_fail(PARCEL_INVALID, "--retry-failed excludes --force and --resume");
+  if (arguments->compression.kind != PARCEL_COMPRESSION_NONE) {
+    if (arguments->retries)
+      return parcel_fail(PARCEL_INVALID,
+                         "--compress excludes --retry-failed: a compressed file is not changed");
+    if (arguments->io == PARCEL_IO_COLLECTIVE)
+      return parcel_fail(PARCEL_INVALID, "--compress excludes --io=collective: each rank writes by itself");
+  }
   if (arguments->retries)
     arguments->on_error = PARCEL_ON_ERROR_RECORD;
   if (arguments->max_failures_percent > 0)

@@ -21,6 +21,7 @@ typedef struct parsquares_arguments {
   parcel_sweep_schedule schedule;
   bool replaces;
   parcel_io_mode io;
+  parcel_compression compression;
   bool resumes;
   bool retries;
   parcel_on_error on_error;

@@ -1,7 +1,6 @@
 /* Failures are rare, so a lock for each rank is enough, and the file is made at the first of them. */
 #include "journal_impl.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,8 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beside_impl.h"
 #include "checksum_impl.h"
 #include "fault_impl.h"
+
+static const char suffix[] = ".failures.";
 
 static uint64_t checksum_of(const parcel_failure_record *record)
 {
@@ -23,7 +25,7 @@ static uint64_t checksum_of(const parcel_failure_record *record)
 parcel_status parcel__journal_open(const parcel_file *file, int rank, parcel_journal *out)
 {
   char *path = NULL;
-  if (asprintf(&path, "%s.failures.%d", file->part, rank) < 0)
+  if (asprintf(&path, "%s%s%d", file->part, suffix, rank) < 0)
     return parcel_fail(PARCEL_MEMORY, "no memory for the journal of '%s'", file->part);
   *out = (parcel_journal){.path = path, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
   return PARCEL_OK;
@@ -138,11 +140,14 @@ void parcel__records_sort(parcel_failure_records *records)
 
 /* ---- all journals of a file ---- */
 
-static parcel_status read_journal(const char *path, parcel_failure_records *records)
+/* A parcel__beside_visit. */
+static parcel_status read_journal(void *ctx, char *path, const char *rest)
 {
+  parcel_failure_records *records = ctx;
   parcel_failure_record record;
   parcel_status status = PARCEL_OK;
   FILE *file = fopen(path, "re");
+  (void)rest;
   if (!file)
     return parcel__file_fail("open", path);
   while (!status && fread(&record, sizeof record, 1, file) == 1)
@@ -154,46 +159,13 @@ static parcel_status read_journal(const char *path, parcel_failure_records *reco
   return status;
 }
 
-/* Calls visit with the path of every journal beside the .part. */
-static parcel_status visit_journals(const parcel_file *file,
-                                    parcel_status (*visit)(const char *path, parcel_failure_records *records),
-                                    parcel_failure_records *records)
-{
-  char *folder_name = parcel__file_folder(file->part);
-  const char *name = strrchr(file->part, '/') ? strrchr(file->part, '/') + 1 : file->part;
-  const size_t length = strlen(name);
-  DIR *folder = folder_name ? opendir(folder_name) : NULL;
-  parcel_status status = folder ? PARCEL_OK : parcel__file_fail("list the folder of", file->part);
-  for (struct dirent *entry = NULL; !status && (entry = readdir(folder));) {
-    char *path = NULL;
-    if (strncmp(entry->d_name, name, length) != 0 || strncmp(entry->d_name + length, ".failures.", 10) != 0)
-      continue;
-    if (asprintf(&path, "%s/%s", folder_name, entry->d_name) < 0)
-      status = parcel_fail(PARCEL_MEMORY, "no memory for the name of a journal");
-    else
-      status = visit(path, records);
-    free(path);
-  }
-  if (folder)
-    closedir(folder);
-  free(folder_name);
-  return status;
-}
-
 parcel_status parcel__journals_read(const parcel_file *file, parcel_failure_records *records)
 {
-  return visit_journals(file, read_journal, records);
-}
-
-static parcel_status remove_journal(const char *path, parcel_failure_records *records)
-{
-  (void)records;
-  unlink(path);
-  return PARCEL_OK;
+  return parcel__beside_visit(file, suffix, read_journal, records);
 }
 
 void parcel__journals_remove(const parcel_file *file)
 {
-  if (visit_journals(file, remove_journal, NULL))
+  if (parcel__beside_visit(file, suffix, parcel__beside_remove, NULL))
     return; /* their records fit no entry of another file's ledger */
 }

@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "claim_impl.h"
+#include "compression_impl.h"
 #include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "reader_impl.h"
 #include "results_impl.h"
 #include "schema_impl.h"
+#include "spool_impl.h"
 
 /* ---- a new file ---- */
 
@@ -22,6 +24,13 @@ static parcel_status make_title(const parcel_sweep *sweep, const parcel_results_
   const int length =
       options->title ? asprintf(out, "%s", options->title) : asprintf(out, "%s of %s", sweep->name, range);
   return length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the file's title") : PARCEL_OK;
+}
+
+/* Without positions there is nothing to be compressed. */
+static parcel_compression compression_of(const parcel_store_site *site, const parcel_results_options *options)
+{
+  return site->grid.positions > 0 ? options->compression
+                                  : (parcel_compression){.kind = PARCEL_COMPRESSION_NONE};
 }
 
 static parcel_index failures_room(const parcel_results_options *options)
@@ -50,6 +59,7 @@ static parcel_status make_part(parcel_results *results, const parcel_schema *sch
   if (status)
     return status;
   parcel__journals_remove(file); /* of a .part that somebody has removed */
+  parcel__spools_remove(file);
   if (!(status = lay_out(results, schema)))
     status = parcel__claim_show(file, site->fd);
   results->has_part = status == PARCEL_OK;
@@ -70,6 +80,7 @@ static parcel_status make_file(parcel_results *results, const parcel_provenance 
   const parcel_schema schema = {.sweep = site->sweep,
                                 .grid = site->grid,
                                 .seed = site->seed,
+                                .compression = compression_of(site, options),
                                 .failures_room = failures_room(options),
                                 .title = title,
                                 .provenance = provenance};
@@ -96,12 +107,29 @@ static parcel_status take_site(parcel_results *results, const parcel_reader *rea
   return PARCEL_OK;
 }
 
-static parcel_status read_site(parcel_results *results, const char *path, bool *is_complete)
+static parcel_status check_compression(const parcel_reader *reader, parcel_compression wanted)
+{
+  char there[PARCEL_COMPRESSION_TEXT_SIZE];
+  char here[PARCEL_COMPRESSION_TEXT_SIZE];
+  if (parcel__compression_is_same(reader->compression, wanted))
+    return PARCEL_OK;
+  return parcel_fail(
+      PARCEL_DIFFERS,
+      "'%s': compression is %s there, %s here; go on with the same, or --force to start afresh",
+      parcel_reader_path(reader), parcel__compression_text(reader->compression, there),
+      parcel__compression_text(wanted, here));
+}
+
+/* compression  that it must have; NULL: any */
+static parcel_status read_site(parcel_results *results, const char *path,
+                               const parcel_compression *compression, bool *is_complete)
 {
   parcel_reader *reader = NULL;
   parcel_status status = parcel_reader_open(path, &reader);
   if (!status)
     status = take_site(results, reader);
+  if (!status && compression)
+    status = check_compression(reader, *compression);
   if (!status)
     *is_complete = strcmp(parcel_reader_status(reader), "complete") == 0;
   parcel_reader_close(&reader);
@@ -112,7 +140,7 @@ static parcel_status recognise_file(parcel_results *results)
 {
   const char *path = results->site.file.path;
   bool is_complete = false;
-  const parcel_status status = read_site(results, path, &is_complete);
+  const parcel_status status = read_site(results, path, NULL, &is_complete);
   if (!status && !is_complete)
     return parcel_fail(PARCEL_CORRUPT, "'%s' has its final name, but is not complete; it was renamed by hand",
                        path);
@@ -121,11 +149,12 @@ static parcel_status recognise_file(parcel_results *results)
 }
 
 /* The lock is held already. */
-static parcel_status resume_part(parcel_results *results)
+static parcel_status resume_part(parcel_results *results, const parcel_results_options *options)
 {
   const parcel_file *file = &results->site.file;
+  const parcel_compression compression = compression_of(&results->site, options);
   bool is_complete = false;
-  parcel_status status = read_site(results, file->part, &is_complete);
+  parcel_status status = read_site(results, file->part, &compression, &is_complete);
   if (!status)
     status = parcel__table_find(file->part, file, results->site.fd, &results->table);
   results->state = PARCEL_OUTPUT_RESUMED;
@@ -139,6 +168,9 @@ parcel_status parcel__output_open(parcel_results *results, const parcel_provenan
   struct stat info;
   if (options->retries) {
     const parcel_status status = recognise_file(results);
+    if (!status && site->grid.exact > 0)
+      return parcel_fail(PARCEL_INVALID, "'%s' is compressed: its failed indices cannot be retried in it",
+                         site->file.path);
     return status || results->history.failures == 0 ? status : parcel__retry_open(results);
   }
   if (options->resumes && !results->replaces && stat(site->file.path, &info) == 0 && S_ISREG(info.st_mode))
@@ -146,7 +178,7 @@ parcel_status parcel__output_open(parcel_results *results, const parcel_provenan
   if (options->resumes) {
     const parcel_status status = parcel__lock_open(site->file.part, false, &site->fd);
     if (status || site->fd >= 0)
-      return status ? status : resume_part(results);
+      return status ? status : resume_part(results, options);
   }
   return make_file(results, provenance, options);
 }

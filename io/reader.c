@@ -117,7 +117,10 @@ void parcel_reader_close(parcel_reader **reader)
   if (ending->fd >= 0)
     close(ending->fd);
   free_columns(ending->columns, ending->column_count);
+  for (int c = 0; c < ending->column_count && ending->places; ++c)
+    free(ending->places[c].chunks);
   free(ending->places);
+  parcel__reader_close_coders(ending);
   free_notes(ending->attributes, ending->attribute_count);
   free_notes(ending->provenance, ending->provenance_count);
   free(ending->failures);
@@ -236,6 +239,8 @@ parcel_status parcel_reader_values(const parcel_reader *reader, int column, parc
   const parcel_status status = check_values(reader, column, positions);
   if (status)
     return status;
+  if (reader->places[column].chunks)
+    return parcel__reader_read_chunks(reader, column, positions, values);
   const parcel_index bytes = parcel_column_bytes(&reader->columns[column]);
   return parcel__file_read(&reader->file, reader->fd, values, (positions.end - positions.begin) * bytes,
                            reader->places[column].offset + positions.begin * bytes);

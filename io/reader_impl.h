@@ -7,11 +7,19 @@
 
 #include <parcel/reader.h>
 
+#include "coder_impl.h"
 #include "ledger_impl.h"
+
+/** Where a compressed block of one column is. */
+typedef struct parcel_reader_chunk {
+  parcel_index offset; /* in bytes from the file's start; 0: it is not there, the file being unfinished */
+  parcel_index bytes;
+} parcel_reader_chunk;
 
 /** Where the values of one column are. */
 typedef struct parcel_reader_place {
   parcel_index offset; /* of its first value, in bytes from the file's start; 0 where there are none */
+  parcel_reader_chunk *chunks; /* [blocks] of a compressed file; else NULL */
 } parcel_reader_place;
 
 /** A row of the failures table. */
@@ -32,9 +40,11 @@ struct parcel_reader {
   parcel_column *columns;      /* [column_count], with their texts */
   parcel_reader_place *places; /* [column_count] */
   int column_count;
-  uint64_t seed;       /* of the checksums */
-  parcel_index ledger; /* where its first entry is, in bytes from the file's start */
-  parcel_index seal;   /* where the seal is, and of how many 64-bit words */
+  parcel_compression compression;
+  parcel_coders *coders; /* NULL unless it is compressed */
+  uint64_t seed;         /* of the checksums */
+  parcel_index ledger;   /* where its first entry is, in bytes from the file's start */
+  parcel_index seal;     /* where the seal is, and of how many 64-bit words */
   parcel_index seal_words;
   parcel_reader_failure *failures; /* [failure_count] by position */
   parcel_index failure_count;
@@ -59,6 +69,18 @@ PARCEL_MUST_CHECK parcel_status parcel__reader_read_by_hdf5(const parcel_reader 
 /** Where the values of a contiguous dataset are, `bytes` of them, which is in the file. False on failure. */
 bool parcel__reader_place(const parcel_reader *reader, hid_t dataset, const char *name, parcel_index bytes,
                           parcel_index *out);
+
+/** Finds the chunks of a column, whose type and width are known. False on failure. */
+bool parcel__reader_load_chunks(parcel_reader *reader, hid_t dataset, const parcel_column *column,
+                                parcel_reader_place *place);
+
+/** Makes what reading compressed values needs, once the columns are known.  Errors: MEMORY. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_open_coders(parcel_reader *reader);
+void parcel__reader_close_coders(parcel_reader *reader);
+
+/** Reads values as parcel_reader_values of a compressed file; column and positions are there. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_read_chunks(const parcel_reader *reader, int column,
+                                                           parcel_span positions, void *values);
 
 /** Reads the failures table, of reader->failure_count rows, from the group /parcel. False on failure. */
 bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);

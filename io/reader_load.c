@@ -106,6 +106,8 @@ static bool load_values(parcel_reader *reader, hid_t dataset, parcel_column *col
   column->width = shape.rank == 2 ? (parcel_index)shape.extent[1] : 1;
   if (__builtin_mul_overflow(reader->range.count, parcel_column_bytes(column), &bytes))
     return refuse("the column '%s' has more bytes than can be counted", column->name);
+  if (reader->grid.exact > 0)
+    return parcel__reader_load_chunks(reader, dataset, column, place);
   return parcel__reader_place(reader, dataset, column->name, bytes, &place->offset);
 }
 
@@ -165,6 +167,20 @@ static bool is_range(parcel_range range)
          (range.count == 0 || (uint64_t)(range.count - 1) <= room / step);
 }
 
+/* Only the grid of a compressed file has it. */
+static bool load_exact(parcel_block_grid *grid, hid_t group)
+{
+  parcel_block_grid made = {0};
+  if (H5Aexists(group, "exact") <= 0)
+    return true;
+  if (!parcel__hdf5_get_integer_attribute(group, "exact", &grid->exact))
+    return false;
+  return (grid->positions > 0 && grid->parts == 1 && grid->exact <= grid->positions &&
+          !parcel_block_grid_make(grid->positions, 1, grid->exact, &made) &&
+          made.blocks_per_part == grid->blocks_per_part) ||
+         refuse("its blocks of %" PRId64 " positions are no grid", grid->exact);
+}
+
 static bool load_grid(parcel_reader *reader, hid_t group)
 {
   parcel_block_grid *grid = &reader->grid;
@@ -186,7 +202,7 @@ static bool load_grid(parcel_reader *reader, hid_t group)
       __builtin_mul_overflow(grid->parts, grid->blocks_per_part, &blocks))
     return refuse("its %" PRId64 " parts of %" PRId64 " blocks are no grid", grid->parts,
                   grid->blocks_per_part);
-  return true;
+  return load_exact(grid, group);
 }
 
 static bool is_entry_type(hid_t type)
@@ -371,7 +387,7 @@ parcel_status parcel__reader_load(parcel_reader *reader)
       !(load_status(reader) && load_attributes(reader) && load_parcel(reader) && load_columns(reader)))
     status = PARCEL_CORRUPT;
   parcel__hdf5_restore(before);
-  return status;
+  return status ? status : parcel__reader_open_coders(reader);
 }
 
 /* ---- the same values, as others see them ---- */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "checksum_impl.h"
+#include "compression_impl.h"
 #include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "io_mode_impl.h"
@@ -165,11 +166,21 @@ static parcel_status open_store(parcel_results *results, const knowledge *known,
   parcel_status status = parcel_world_agree(site->world, open_rank(results, known));
   if (!status)
     status = parcel__io_mode_choose(site->world, &site->file, &mode);
+  if (!status && site->grid.exact > 0 && mode == PARCEL_IO_COLLECTIVE)
+    status =
+        parcel_fail(PARCEL_INVALID,
+                    "'%s' cannot be compressed and written collectively; leave out one of the two, or give "
+                    "--io=direct if all hosts see at once what each has written",
+                    site->file.path);
   if (status)
     return status;
-  status = mode == PARCEL_IO_COLLECTIVE
-               ? parcel__store_collective_open(site, options->round_bytes, &results->store)
-               : parcel_world_agree(site->world, parcel__store_direct_open(site, &results->store));
+  if (site->grid.exact > 0)
+    status = parcel__store_spool_open(site, options->compression.level,
+                                      results->state == PARCEL_OUTPUT_RESUMED, &results->store);
+  else if (mode == PARCEL_IO_COLLECTIVE)
+    status = parcel__store_collective_open(site, options->round_bytes, &results->store);
+  else
+    status = parcel_world_agree(site->world, parcel__store_direct_open(site, &results->store));
   results->has_store = status == PARCEL_OK;
   return status;
 }
@@ -249,15 +260,31 @@ static parcel_status agree_on_arguments(const parcel_world *world, const parcel_
                                         const char *path, const parcel_results_options *options)
 {
   char *more = NULL;
-  const int length = asprintf(
-      &more, "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n",
-      path, sweep->block, options->replaces, options->resumes, options->keeps_failures, options->retries);
+  char compression[PARCEL_COMPRESSION_TEXT_SIZE];
+  const int length =
+      asprintf(&more,
+               "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n"
+               "compression\t%s\n",
+               path, sweep->block, options->replaces, options->resumes, options->keeps_failures,
+               options->retries, parcel__compression_text(options->compression, compression));
   parcel_status status = length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the arguments") : PARCEL_OK;
   if (!(status = parcel_world_agree(world, status)))
     status = parcel__identity_agree(world, sweep, more);
   if (length >= 0)
     free(more);
   return status;
+}
+
+/* Nothing is no chunk. */
+static parcel_status settle_compression(const parcel_sweep *sweep, const parcel_results_options *options,
+                                        parcel_block_grid *grid)
+{
+  const parcel_status status = parcel__compression_check(options->compression);
+  if (status || options->compression.kind == PARCEL_COMPRESSION_NONE || grid->positions == 0)
+    return status;
+  if (options->retries)
+    return parcel_fail(PARCEL_INVALID, "failed indices of a compressed file cannot be retried in it");
+  return parcel__compression_grid(sweep, grid);
 }
 
 static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, const char *path,
@@ -285,7 +312,8 @@ parcel_status parcel_results_create(const parcel_world *world, const parcel_swee
   parcel_results *results = NULL;
   parcel_block_grid grid;
   parcel_status status = parcel_sweep_grid(world, sweep, &grid);
-  if (status || (status = agree_on_arguments(world, sweep, path, how)))
+  if (status || (status = agree_on_arguments(world, sweep, path, how)) ||
+      (status = settle_compression(sweep, how, &grid)))
     return status;
   status = parcel_world_agree(world, make(world, sweep, path, how, &results));
   if (!status) {
@@ -299,6 +327,6 @@ parcel_status parcel_results_create(const parcel_world *world, const parcel_swee
   if (results && results->has_part)
     unlink(results->site.file.part);
   if (results)
-    parcel__results_release(&results, false);
+    parcel__results_release(&results, !results->has_part);
   return status;
 }

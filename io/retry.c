@@ -1,17 +1,15 @@
 /* The failed indices of a finished file are computed again in a copy of it, the .part, which then takes
- * its place: until then the file is as it was. The copy shares the file's disk blocks where the file
- * system can. */
+ * its place: until then the file is as it was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "claim_impl.h"
+#include "copy_impl.h"
 #include "failures_impl.h"
 #include "file_lock_impl.h"
 #include "reader_impl.h"
@@ -19,25 +17,6 @@
 #include "schema_impl.h"
 
 /* ---- the copy, on rank 0 ---- */
-
-static parcel_status copy_bytes(const parcel_file *file, int from, int to, parcel_index bytes)
-{
-  enum { AT_ONCE = 1 << 30 };
-  if (ioctl(to, FICLONE, from) == 0)
-    return PARCEL_OK;
-  while (bytes > 0) {
-    const ssize_t copied =
-        copy_file_range(from, NULL, to, NULL, bytes < AT_ONCE ? (size_t)bytes : AT_ONCE, 0);
-    if (copied < 0 && errno == EINTR)
-      continue;
-    if (copied < 0)
-      return parcel__file_fail("copy", file->path);
-    if (copied == 0)
-      return parcel_fail(PARCEL_IO, "cannot copy '%s': it has become shorter", file->path);
-    bytes -= copied;
-  }
-  return PARCEL_OK;
-}
 
 static parcel_status copy_file(parcel_store_site *site)
 {
@@ -51,7 +30,7 @@ static parcel_status copy_file(parcel_store_site *site)
     return status;
   }
   parcel_status status = parcel__claim_make(file, false, info.st_size, &site->fd);
-  if (!status && (status = copy_bytes(file, from, site->fd, info.st_size)))
+  if (!status && (status = parcel__copy_bytes(file->path, from, site->fd)))
     unlink(file->fresh);
   close(from);
   return status;
@@ -109,7 +88,8 @@ parcel_status parcel__retry_share(parcel_results *results)
   for (parcel_index r = 0; r < records.count && positions; ++r)
     positions[r] = records.items[r].position;
   results->retried = positions;
-  results->retry_grid = (parcel_block_grid){records.count, 1, records.count > 0 ? records.count : 1};
+  results->retry_grid = (parcel_block_grid){
+      .positions = records.count, .parts = 1, .blocks_per_part = records.count > 0 ? records.count : 1};
   results->history.retried = records.count;
   results->history.failures = 0;
   parcel__records_free(&records);

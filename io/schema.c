@@ -76,6 +76,24 @@ static hid_t table_layout(void)
   return layout;
 }
 
+static bool is_placed(const parcel_schema *schema)
+{
+  return schema->compression.kind == PARCEL_COMPRESSION_NONE;
+}
+
+/* Chunks that are allocated when they are written, and are zeros until then. HDF5's own filters, so that any
+ * HDF5 can read them. */
+static hid_t chunked_layout(const parcel_schema *schema, const plan *plan)
+{
+  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+  const hsize_t chunk[MOST_DIMENSIONS] = {(hsize_t)schema->grid.exact, plan->extent[1]};
+  H5Pset_chunk(layout, plan->rank, chunk);
+  H5Pset_shuffle(layout);
+  H5Pset_deflate(layout, (unsigned)schema->compression.level);
+  H5Pset_attr_creation_order(layout, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  return layout;
+}
+
 static bool attach_scales(hid_t dataset, const plan *plan)
 {
   for (int d = 0; d < plan->rank; ++d)
@@ -196,9 +214,10 @@ static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int
                      .rank = width > 1 ? 2 : 1,
                      .extent = {(hsize_t)schema->grid.positions, (hsize_t)width},
                      .scales = {index, across}};
-  const hid_t dataset = make_dataset(&plan, placed_layout());
+  const hid_t dataset =
+      make_dataset(&plan, is_placed(schema) ? placed_layout() : chunked_layout(schema, &plan));
   const bool is_added =
-      dataset >= 0 && get_place(dataset, column->name, place) &&
+      dataset >= 0 && (!is_placed(schema) || get_place(dataset, column->name, place)) &&
       parcel__hdf5_add_text_attribute(dataset, "long_name",
                                       column->long_name ? column->long_name : column->name, 0) &&
       parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0) &&
@@ -331,6 +350,8 @@ static bool add_parcel(hid_t group, const parcel_schema *schema, parcel_index *l
   return parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
          parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
          parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
+         (schema->grid.exact == 0 ||
+          parcel__hdf5_add_integer_attribute(group, "exact", schema->grid.exact)) &&
          parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
          add_ledger(group, parcel_block_grid_count(schema->grid), ledger) &&
          add_failures(group, schema->failures_room) && add_provenance(group, schema->provenance);
@@ -414,7 +435,7 @@ parcel_index parcel__schema_bytes(const parcel_schema *schema)
   structure += (parcel_index)sweep->column_count * BYTES_PER_COLUMN +
                parcel__seal_words(sweep->column_count) * (parcel_index)sizeof(uint64_t) +
                schema->failures_room * (parcel_index)sizeof(parcel_failure_row);
-  if (__builtin_mul_overflow(schema->grid.positions,
+  if (__builtin_mul_overflow(is_placed(schema) ? schema->grid.positions : 0,
                              parcel_columns_bytes(sweep->columns, sweep->column_count), &values) ||
       __builtin_mul_overflow(parcel_block_grid_count(schema->grid), entry, &ledger) ||
       __builtin_add_overflow(values, ledger, &sum) || __builtin_add_overflow(sum, structure, &sum))

@@ -7,7 +7,7 @@
 
 #include <hdf5.h>
 
-#include <parcel/sweep.h>
+#include <parcel/results.h>
 
 #include "provenance_impl.h"
 
@@ -22,8 +22,9 @@ hid_t parcel__schema_access(void);
 typedef struct parcel_schema {
   const parcel_sweep *sweep;
   parcel_block_grid grid;
-  uint64_t seed;              /* of the checksums */
-  parcel_index failures_room; /* rows of the failures table; 0: the sweep ends at the first failure */
+  uint64_t seed;                  /* of the checksums */
+  parcel_compression compression; /* if any, grid.exact is the positions of a chunk */
+  parcel_index failures_room;     /* rows of the failures table; 0: the sweep ends at the first failure */
   const char *title;
   const parcel_provenance *provenance;
 } parcel_schema;
@@ -32,12 +33,13 @@ typedef struct parcel_schema {
  *  made.
  *
  *  ledger    where its first entry is, in bytes from the file's start
- *  columns   [column_count] where each column's first value is
+ *  columns   [column_count] where each column's first value is; 0 for compressed ones, which have no place
  *  Errors: HDF5. */
 PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, const parcel_schema *schema,
                                                       parcel_index *ledger, parcel_index columns[]);
 
-/** Bytes the file will have, and some more for its structure; INT64_MAX if that is beyond counting. */
+/** Bytes the file will have, but for compressed values, and some more for its structure; INT64_MAX if that is
+ *  beyond counting. */
 parcel_index parcel__schema_bytes(const parcel_schema *schema);
 
 /** What changes in a file that was laid out. */

@@ -12,7 +12,8 @@
  *      3   bytes of the file
  *      4   XXH3-64 of the file's bytes in order, but for the dataset itself and for the extents below
  *      5   extents: how many there are
- *      6.. offset and length of each, in bytes, ascending: the columns' values
+ *      6.. offset and length of each, in bytes, ascending: the columns' values; none of a compressed file,
+ *          whose chunks the seal covers like all the rest
  *      0s  up to the end
  *
  *  It is made last, and does not count in a .part, which may still change. */

@@ -82,6 +82,14 @@ PARCEL_MUST_CHECK parcel_status parcel__store_direct_open(const parcel_store_sit
 PARCEL_MUST_CHECK parcel_status parcel__store_collective_open(const parcel_store_site *site,
                                                               parcel_index round_bytes, parcel_store *out);
 
+/** Each thread packs its blocks into chunks and appends them to its rank's spool (io/spool_impl.h); `finish`
+ *  puts them all into the .part. Collective.
+ *
+ *  resumes  there may be spools of earlier runs on the same file
+ *  Errors: IO, SPACE, MEMORY; the same on every rank. */
+PARCEL_MUST_CHECK parcel_status parcel__store_spool_open(const parcel_store_site *site, int level,
+                                                         bool resumes, parcel_store *out);
+
 /** Reads a block from its places in the .part: the `read` of every store that keeps values there; ctx is the
  *  site. */
 parcel_status parcel__store_read_placed(void *ctx, parcel_index number, void *const columns[]);

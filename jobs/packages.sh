@@ -3,7 +3,7 @@
 
 # To build and run Parcel.
 build_packages=(gcc libc6-dev make cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
-  libhwloc-dev libxxhash-dev libjansson-dev libcurl4-openssl-dev)
+  libhwloc-dev libxxhash-dev libjansson-dev libcurl4-openssl-dev libdeflate-dev)
 
 # To test it: the unit test library, oracles that read the results, and what checks the code itself.
 test_packages=("${build_packages[@]}" g++ gfortran git libcmocka-dev python3 python3-h5py python3-numpy

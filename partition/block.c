@@ -54,10 +54,20 @@ parcel_index parcel_block_grid_count(parcel_block_grid grid)
   return grid.parts * grid.blocks_per_part;
 }
 
+/* Every block but the last ends before the last position, so nothing overflows. */
+static parcel_span exact_span(parcel_block_grid grid, parcel_index block)
+{
+  const parcel_index begin = block * grid.exact;
+  const parcel_index left = grid.positions - begin;
+  return (parcel_span){begin, begin + (left < grid.exact ? left : grid.exact)};
+}
+
 parcel_span parcel_block_grid_span(parcel_block_grid grid, parcel_index block)
 {
   if (block < 0 || block >= parcel_block_grid_count(grid))
     return (parcel_span){0, 0};
+  if (grid.exact > 0)
+    return exact_span(grid, block);
   const parcel_span part = parcel_block_span(grid.positions, grid.parts, block / grid.blocks_per_part);
   const parcel_span within =
       parcel_block_span(part.end - part.begin, grid.blocks_per_part, block % grid.blocks_per_part);
@@ -69,6 +79,8 @@ parcel_index parcel_block_grid_owner(parcel_block_grid grid, parcel_index positi
   const parcel_index owner = parcel_block_owner(grid.positions, grid.parts, position);
   if (owner < 0)
     return -1;
+  if (grid.exact > 0)
+    return position / grid.exact;
   const parcel_span part = parcel_block_span(grid.positions, grid.parts, owner);
   return owner * grid.blocks_per_part +
          parcel_block_owner(part.end - part.begin, grid.blocks_per_part, position - part.begin);
@@ -76,5 +88,7 @@ parcel_index parcel_block_grid_owner(parcel_block_grid grid, parcel_index positi
 
 parcel_index parcel_block_grid_largest(parcel_block_grid grid)
 {
+  if (grid.exact > 0)
+    return grid.positions < grid.exact ? grid.positions : grid.exact;
   return ceiling_of_quotient(ceiling_of_quotient(grid.positions, grid.parts), grid.blocks_per_part);
 }

@@ -68,7 +68,7 @@ module parcel
   ! ---- parcel/block.h
 
   type, bind(c) :: parcel_block_grid
-    integer(parcel_index) :: positions = 0, parts = 0, blocks_per_part = 0
+    integer(parcel_index) :: positions = 0, parts = 0, blocks_per_part = 0, exact = 0
   end type
 
   interface

@@ -99,7 +99,8 @@ class Range(_Value):
 
 
 class BlockGrid(_Value):
-    _fields_ = [("positions", c_int64), ("parts", c_int64), ("blocks_per_part", c_int64)]
+    _fields_ = [("positions", c_int64), ("parts", c_int64), ("blocks_per_part", c_int64),
+                ("exact", c_int64)]
 
 
 class GridAxis(_Value):

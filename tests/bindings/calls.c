@@ -112,8 +112,9 @@ static void block_calls(void)
         const parcel_index count = parcel_block_grid_count(grid);
         const parcel_span begin = parcel_block_grid_span(grid, 0),
                           end = parcel_block_grid_span(grid, count - 1);
-        SHOW("block_grid", grid.positions, grid.parts, grid.blocks_per_part, count, begin.begin, begin.end,
-             end.begin, end.end, parcel_block_grid_owner(grid, n / 2), parcel_block_grid_largest(grid));
+        SHOW("block_grid", grid.positions, grid.parts, grid.blocks_per_part, grid.exact, count, begin.begin,
+             begin.end, end.begin, end.end, parcel_block_grid_owner(grid, n / 2),
+             parcel_block_grid_largest(grid));
       }
     }
 }

@@ -115,7 +115,7 @@ contains
         count = parcel_block_grid_count(grid)
         first = parcel_block_grid_span(grid, 0_i8)
         last = parcel_block_grid_span(grid, count - 1)
-        call show('block_grid', [grid%positions, grid%parts, grid%blocks_per_part, count, first%begin, &
+        call show('block_grid', [grid%positions, grid%parts, grid%blocks_per_part, grid%exact, count, first%begin, &
                   first%end, last%begin, last%end, parcel_block_grid_owner(grid, n / 2), &
                   parcel_block_grid_largest(grid)])
       end do

@@ -190,6 +190,29 @@ static void grid_every_position_in_one_block(void **state)
       }
 }
 
+static void grid_of_exact_blocks_has_one_short_block_at_most(void **state)
+{
+  const parcel_index counts[] = {0, 1, 2, 79, 80, prime, INT64_MAX - 1, INT64_MAX};
+  const parcel_index sizes[] = {1, 2, 7, 80, 1 << 20, prime, INT64_MAX};
+  (void)state;
+  for (int n = 0; n < LENGTH(counts); ++n)
+    for (int s = 0; s < LENGTH(sizes); ++s) {
+      parcel_block_grid grid = make_grid(counts[n], 1, sizes[s]);
+      grid.exact = sizes[s];
+      const parcel_index last = parcel_block_grid_count(grid) - 1;
+      const parcel_index some[] = {0, last / 3, last / 2, last > 0 ? last - 1 : 0, last};
+      for (int b = 0; b < LENGTH(some); ++b) {
+        const parcel_span span = parcel_block_grid_span(grid, some[b]);
+        assert_int_equal(span.begin, some[b] * sizes[s]);
+        assert_int_equal(span.end, some[b] < last ? span.begin + sizes[s] : counts[n]);
+        assert_true(length(span) > 0 || counts[n] == 0);
+        assert_int_equal(parcel_block_grid_owner(grid, span.begin), counts[n] > 0 ? some[b] : -1);
+        assert_int_equal(parcel_block_grid_owner(grid, span.end - 1), counts[n] > 0 ? some[b] : -1);
+      }
+      assert_int_equal(parcel_block_grid_largest(grid), counts[n] < sizes[s] ? counts[n] : sizes[s]);
+    }
+}
+
 static void grid_is_the_coarsest_that_keeps_to_the_block_size(void **state)
 {
   uint64_t seed = 4;
@@ -283,7 +306,7 @@ static void grid_refuses_what_it_cannot_count(void **state)
   };
   (void)state;
   for (int c = 0; c < LENGTH(cases); ++c) {
-    parcel_block_grid grid = {1, 2, 3};
+    parcel_block_grid grid = {.positions = 1, .parts = 2, .blocks_per_part = 3};
     assert_refused(parcel_block_grid_make(cases[c].positions, cases[c].parts, cases[c].block, &grid),
                    cases[c].status, cases[c].words);
     assert_true(grid.positions == 1 && grid.parts == 2 && grid.blocks_per_part == 3);
@@ -299,6 +322,7 @@ int main(void)
       cmocka_unit_test(block_random_borders_are_exact),
       cmocka_unit_test(block_outside_is_empty_and_unowned),
       cmocka_unit_test(grid_every_position_in_one_block),
+      cmocka_unit_test(grid_of_exact_blocks_has_one_short_block_at_most),
       cmocka_unit_test(grid_is_the_coarsest_that_keeps_to_the_block_size),
       cmocka_unit_test(grid_random_blocks_and_positions_agree),
       cmocka_unit_test(grid_is_exact_next_to_int64_max),

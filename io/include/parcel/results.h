@@ -20,7 +20,11 @@
  *  The seal is 64-bit numbers: the bytes "PARSEAL1"; how many numbers there are; their own XXH3-64, taken
  *  with this number as 0; the bytes of the file; the XXH3-64 of all bytes of the file in order, but for the
  *  seal itself and for the extents that follow: their number, and offset and length of each, ascending.
- *  These are the columns' values, which the ledger's checksums cover.
+ *  These are the columns' values, which the ledger's checksums cover. A compressed file has none.
+ *
+ *  The columns of a compressed file are in chunks, shuffled and deflated; a chunk is a block. /parcel has a
+ *  further attribute, exact, the positions of each block but the last; the padding of the last chunk is
+ *  zeros.
  *
  *  A ledger entry's checksum is XXH3-64 over the block's bytes in the first column (with the file's seed,
  *  a random number, + the block's number as its seed, modulo 2^64), then, with that as the seed, over those
@@ -51,6 +55,23 @@ typedef enum parcel_io_mode {
 /** Reads "auto", "direct" or "collective".  Errors: INVALID (the text lists what there is). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_io_mode_parse(const char *text, parcel_io_mode *out);
 
+/** How columns are compressed: the bytes of the values are shuffled and deflated, by HDF5's own filters,
+ *  which every HDF5 library has. The worker threads do it. */
+typedef enum parcel_compression_kind {
+  PARCEL_COMPRESSION_NONE,
+  PARCEL_COMPRESSION_DEFLATE
+} parcel_compression_kind;
+
+typedef struct parcel_compression {
+  parcel_compression_kind kind;
+  int level; /* 1 (fastest) to 9 (smallest) */
+} parcel_compression;
+
+/** Reads "none", "deflate" (level 4) or "deflate,LEVEL".
+ *  Errors: INVALID (the text says what there is, or that it was built without libdeflate and zlib). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_compression_parse(const char *text,
+                                                                    parcel_compression *out);
+
 typedef struct parcel_results_options {
   bool replaces;     /* an existing file is replaced, in the moment the new one is complete */
   const char *title; /* NULL: "KERNEL of RANGE" */
@@ -58,23 +79,29 @@ typedef struct parcel_results_options {
   parcel_index round_bytes; /* of a column, by a rank in one collective write; 0: 1 GiB */
 
   /** Goes on with what there is: a PATH.part of the same sweep, whose blocks are kept if their bytes are
-   *  still what was written, or a complete PATH, which is left alone unless `replaces`. Starts afresh if there
-   *  is neither. The block grid is then that of the file. */
+   *  still what was written, or a complete PATH, which is left alone unless `replaces`. Starts afresh if
+   *  there is neither. The block grid is then that of the file. */
   bool resumes;
 
   /** Indices that fail go on record (parcel_sink.keeps_failures); the columns then have a _FillValue. */
   bool keeps_failures;
   parcel_index max_failures; /* that the file has room for; 0: 10,000 */
 
-  /** Computes exactly the indices again that failed in the complete file PATH, which is replaced in the moment
-   *  that all of them have been tried; then updates its values, checksums and failures table. `resumes` and
-   *  `replaces` do not matter. */
+  /** Computes exactly the indices again that failed in the complete file PATH, which is replaced in the
+   *  moment that all of them have been tried; then updates its values, checksums and failures table.
+   *  `resumes` and `replaces` do not matter. */
   bool retries;
 
   /** Called for every block that is kept, with its values: for what a program adds up along the way.
    *  Threads: several at once; must not call MPI or HDF5.  NULL: nobody asks. */
   parcel_status (*keep)(void *ctx, const parcel_block *block);
   void *keep_ctx;
+
+  /** Columns in compressed chunks, each a block, which all hold equally many positions then, but for the
+   *  last. Until the end of the run they are in PATH.part.spool.RANK, one file for each rank, and PATH.part
+   *  has their checksums. A file that is resumed must have the same compression. Not with `retries`, nor with
+   *  collective I/O. */
+  parcel_compression compression;
 } parcel_results_options;
 
 #define PARCEL_RESULTS_OPTIONS_INIT PARCEL_DEFAULTS

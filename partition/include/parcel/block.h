@@ -25,11 +25,16 @@ PARCEL_API parcel_index parcel_block_owner(parcel_index n, parcel_index parts, p
 /** The block grid: [0, positions) cut into equal parts, each part into equally many blocks, by the same
  *  rule twice.
  *
- *  Block b lies in part b / blocks_per_part. A plain value: its three numbers name every block. */
+ *  Block b lies in part b / blocks_per_part. A plain value: its numbers name every block.
+ *
+ *  Where storage asks for it (chunks of a compressed file) a grid has blocks of an exact size instead: all
+ *  hold `exact` positions, but for the last, which holds what is left. Such a grid is made by
+ *  parcel_block_grid_make with one part and `exact` for the block, and then told so in this field. */
 typedef struct parcel_block_grid {
   parcel_index positions;
   parcel_index parts;
   parcel_index blocks_per_part;
+  parcel_index exact; /* 0: blocks differ by at most one position */
 } parcel_block_grid;
 
 /** The coarsest grid over [0, positions) whose blocks hold at most `block` positions.

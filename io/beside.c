@@ -1,0 +1,42 @@
+#include "beside_impl.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+parcel_status parcel__beside_visit(const parcel_file *file, const char *suffix,
+                                   parcel_status (*visit)(void *ctx, char *path, const char *rest), void *ctx)
+{
+  char *folder_name = parcel__file_folder(file->part);
+  const char *name = strrchr(file->part, '/') ? strrchr(file->part, '/') + 1 : file->part;
+  const size_t length = strlen(name);
+  const size_t suffix_length = strlen(suffix);
+  DIR *folder = folder_name ? opendir(folder_name) : NULL;
+  parcel_status status = folder ? PARCEL_OK : parcel__file_fail("list the folder of", file->part);
+  for (struct dirent *entry = NULL; !status && (entry = readdir(folder));) {
+    char *path = NULL;
+    if (strncmp(entry->d_name, name, length) != 0 ||
+        strncmp(entry->d_name + length, suffix, suffix_length) != 0)
+      continue;
+    if (asprintf(&path, "%s/%s", folder_name, entry->d_name) < 0) {
+      status = parcel_fail(PARCEL_MEMORY, "no memory for a name beside '%s'", file->part);
+      break;
+    }
+    status = visit(ctx, path, entry->d_name + length + suffix_length);
+    free(path);
+  }
+  if (folder)
+    closedir(folder);
+  free(folder_name);
+  return status;
+}
+
+parcel_status parcel__beside_remove(void *ctx, char *path, const char *rest)
+{
+  (void)ctx;
+  (void)rest;
+  unlink(path);
+  return PARCEL_OK;
+}

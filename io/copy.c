@@ -1,0 +1,30 @@
+#include "copy_impl.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file_impl.h"
+
+enum { AT_ONCE = 1 << 30 };
+
+parcel_status parcel__copy_bytes(const char *path, int from, int to)
+{
+  struct stat info;
+  if (fstat(from, &info) != 0)
+    return parcel__file_fail("look at", path);
+  if (ioctl(to, FICLONE, from) == 0)
+    return PARCEL_OK;
+  for (off64_t source = 0, written = 0; written < info.st_size;) {
+    const off64_t left = info.st_size - written;
+    const ssize_t copied =
+        copy_file_range(from, &source, to, &written, left < AT_ONCE ? (size_t)left : AT_ONCE, 0);
+    if (copied < 0 && errno != EINTR)
+      return parcel__file_fail("copy", path);
+    if (copied == 0)
+      return parcel_fail(PARCEL_IO, "cannot copy '%s': it has become shorter", path);
+  }
+  return PARCEL_OK;
+}
