@@ -124,10 +124,8 @@ int main(int argc, char **argv)
   const bool is_root = parcel_world_rank(world) == 0;
   const parcel_status usage =
       parcel_world_follow_root(world, parfetch_parse(argc, argv, is_root, &arguments));
-  if (usage) {
-    const int code = parcel_world_close(&world, PARCEL_OK);
-    return is_root ? parcel_status_exit_code(usage) : code;
-  }
+  if (usage)
+    return parcel_world_leave(&world, parcel_status_exit_code(usage));
   parcel_world_set_quiet(world, arguments.is_quiet);
   if (arguments.action == PARFETCH_RUN)
     status = run(world, &arguments);

@@ -62,9 +62,8 @@ static parcel_status parse_retries(const char *text, int *out)
 static parcel_status take_word(void *ctx, const char *text)
 {
   parfetch_arguments *into = ctx;
-  if (into->list)
-    return parcel_fail(PARCEL_INVALID, "more than one LIST: '%s' and '%s'", into->list, text);
-  return command_line_file("LIST", text, &into->list);
+  const parcel_status status = command_line_only_word("LIST", text, &into->list);
+  return status ? status : command_line_file("LIST", text, &into->list);
 }
 
 static parcel_status take_option(void *ctx, int key, const char *value)
