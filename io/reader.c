@@ -64,6 +64,8 @@ static parcel_status load(parcel_reader *reader)
     status = parcel__seal_check(&reader->file, reader->fd, reader->bytes, &is_sealed);
   if (!status && (status = parcel__reader_load(reader)))
     status = fail_load(path, status);
+  if (!status && is_part(path))
+    status = parcel__reader_add_journals(reader);
   if (!status && !is_part(path) && !is_sealed && strcmp(reader->status, "complete") == 0)
     status = parcel_fail(PARCEL_CORRUPT, "'%s': its seal is missing: the file is damaged", path);
   return status;

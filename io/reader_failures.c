@@ -1,5 +1,5 @@
-/* The failures table is read once, through HDF5, and kept by position: the checksum of a block covers its
- * rows. */
+/* The failures are read once and kept by position: the checksum of a block covers its rows. Those of a
+ * finished file are in its table; those of a .part, in the journals beside it. */
 #include "reader_impl.h"
 
 #include <inttypes.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hdf5_impl.h"
+#include "journal_impl.h"
 #include "reader_hdf5_impl.h"
 
 /* One dataset of the table, all of it, by its bytes in the file. Takes type. */
@@ -97,6 +98,62 @@ bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel)
     H5Gclose(group);
   return is_loaded;
 }
+
+/* ---- the journals of a .part ---- */
+
+/* Whether the block of a record is still as it was when the record was written. */
+static parcel_status is_current(const parcel_reader *reader, const parcel_failure_record *record, bool *out)
+{
+  parcel_reader_entry entry = {.state = PARCEL_BLOCK_MISSING};
+  *out = false;
+  if (record->position < 0 || record->position != position_of(reader->range, record->row.index) ||
+      record->block != parcel_block_grid_owner(reader->grid, record->position))
+    return PARCEL_OK;
+  const parcel_span block = {record->block, record->block + 1};
+  const parcel_status status = parcel_reader_entries(reader, block, &entry);
+  *out = !status && entry.state == PARCEL_BLOCK_DONE && entry.checksum == record->block_checksum;
+  return status;
+}
+
+/* The records come by position, each once: only what the table has already could come twice. */
+static parcel_status add_records(parcel_reader *reader, const parcel_failure_record records[],
+                                 parcel_index count)
+{
+  const size_t room = (size_t)(reader->failure_count + count);
+  parcel_reader_failure *failures = realloc(reader->failures, (room + 1) * sizeof *failures);
+  parcel_index end = reader->failure_count;
+  parcel_status status = PARCEL_OK;
+  if (!failures)
+    return parcel_fail(PARCEL_MEMORY, "no memory for %zu failures", room);
+  reader->failures = failures;
+  for (parcel_index r = 0; r < count && !status; ++r) {
+    const parcel_failure_record *record = &records[r];
+    const parcel_span known =
+        parcel_reader_failures_in(reader, (parcel_span){record->position, record->position + 1});
+    bool counts = false;
+    if (known.begin < known.end || (status = is_current(reader, record, &counts)) || !counts)
+      continue;
+    parcel_reader_failure *failure = &failures[end++];
+    *failure = (parcel_reader_failure){.position = record->position, .code = record->row.code};
+    memcpy(failure->message, record->row.message, sizeof failure->message - 1);
+  }
+  reader->failure_count = end;
+  qsort(failures, (size_t)end, sizeof *failures, compare_positions);
+  return status;
+}
+
+parcel_status parcel__reader_add_journals(parcel_reader *reader)
+{
+  parcel_failure_records records = {.items = NULL};
+  parcel_status status = parcel__journals_read(&reader->file, &records);
+  parcel__records_sort(&records);
+  if (!status && records.count > 0)
+    status = add_records(reader, records.items, records.count);
+  parcel__records_free(&records);
+  return status;
+}
+
+/* ---- asking ---- */
 
 parcel_index parcel_reader_failure_count(const parcel_reader *reader)
 {

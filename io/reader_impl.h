@@ -85,4 +85,7 @@ PARCEL_MUST_CHECK parcel_status parcel__reader_read_chunks(const parcel_reader *
 /** Reads the failures table, of reader->failure_count rows, from the group /parcel. False on failure. */
 bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
 
+/** Adds what the journals beside a .part have on record of its present blocks.  Errors: IO, MEMORY. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_add_journals(parcel_reader *reader);
+
 #endif

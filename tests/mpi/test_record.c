@@ -178,6 +178,33 @@ static void records_of_kept_blocks_are_kept(void **state)
   assert_root(count_files(fixture->folder) == 1);
 }
 
+/* The records are in the journals still. */
+static void a_reader_of_the_part_knows_the_failures(void **state)
+{
+  const results_fixture *fixture = *state;
+  weather weather = {.bad_every = 7, .stops_at = -1};
+  const parcel_sweep sweep = sweep_of(&weather);
+  parcel_index failed = 0;
+  bool is_good = true;
+  double scratch[2 * POSITIONS];
+  parcel_reader *reader = NULL;
+  make_part(fixture, &sweep);
+  assert_status(parcel_reader_open(fixture->part, &reader), PARCEL_OK);
+  const parcel_block_grid grid = parcel_reader_grid(reader);
+  for (parcel_index b = 0; b < parcel_block_grid_count(grid) && is_good; ++b) {
+    const parcel_span span = parcel_block_grid_span(grid, b);
+    parcel_reader_entry entry;
+    is_good = parcel_reader_entries(reader, (parcel_span){b, b + 1}, &entry) == PARCEL_OK;
+    if (entry.state == 0)
+      continue;
+    for (parcel_index p = span.begin; p < span.end; ++p)
+      failed += is_bad(&weather, p);
+    is_good = is_good && parcel_reader_check_block(reader, b, &entry, scratch) == PARCEL_OK;
+  }
+  assert_all(is_good && failed > 0 && parcel_reader_failure_count(reader) == failed);
+  parcel_reader_close(&reader);
+}
+
 /* A power cut may keep the ledger and lose a journal: a block with fill values must not pass for a good
  * one. */
 static void a_block_whose_records_are_lost_is_computed_again(void **state)
@@ -293,6 +320,7 @@ int main(void)
       results_test(failures_are_listed_and_their_values_filled),
       results_test(a_run_without_failures_is_a_plain_success),
       results_test(records_of_kept_blocks_are_kept),
+      results_test(a_reader_of_the_part_knows_the_failures),
       results_test(a_block_whose_records_are_lost_is_computed_again),
       results_test(more_failures_than_the_file_has_room_for_end_the_run),
       results_test(journals_of_a_replaced_part_do_not_count),

@@ -135,7 +135,7 @@ PARCEL_API size_t parcel_reader_scratch_bytes(const parcel_reader *reader);
 
 /* ---- failures ---- */
 
-/** How many indices failed and are on record. */
+/** How many indices failed and are on record; of a .part: at the moment when it was opened. */
 PARCEL_API parcel_index parcel_reader_failure_count(const parcel_reader *reader);
 
 /** Some of them, by position: out[which.end - which.begin]. Any thread.  Errors: INVALID (no such
