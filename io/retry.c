@@ -51,15 +51,53 @@ static parcel_status show_copy(parcel_results *results)
   return status;
 }
 
+/* Whether a .part is what a retry has made of the finished file: it has the file's seed, which no other
+ * output has, but an owner of its own, and has not ended, or has ended later. A backup of the file is as old
+ * as it, or older. */
+static bool is_copy(const parcel_reader *part, const parcel_reader *file)
+{
+  const char *part_end = parcel_reader_provenance_of(part, "end_time");
+  const char *part_owner = parcel_reader_provenance_of(part, "owner");
+  return part->seed == file->seed && strcmp(part_owner, parcel_reader_provenance_of(file, "owner")) != 0 &&
+         (*part_end == '\0' || strcmp(part_end, parcel_reader_provenance_of(file, "end_time")) >= 0);
+}
+
+static bool is_copy_of_file(const parcel_file *file)
+{
+  parcel_reader *finished = NULL;
+  parcel_reader *part = NULL;
+  const bool is_so = !parcel_reader_open(file->path, &finished) && !parcel_reader_open(file->part, &part) &&
+                     is_copy(part, finished);
+  parcel_reader_close(&part);
+  parcel_reader_close(&finished);
+  return is_so;
+}
+
+/* Removes what a retry that was killed has left, whose lock is free, and nothing else. */
+static parcel_status remove_dead_copy(const parcel_file *file)
+{
+  int fd = -1;
+  parcel_status status = parcel__lock_open(file->part, false, &fd);
+  if (status || fd < 0)
+    return status;
+  if (!is_copy_of_file(file)) {
+    status = parcel_fail(
+        PARCEL_EXISTS,
+        "'%s' exists: an unfinished output, and no copy that a retry of '%s' has left; remove it before "
+        "failed indices are retried",
+        file->part, file->path);
+  } else if (unlink(file->part) != 0) {
+    status = parcel__file_fail("remove", file->part);
+  }
+  close(fd);
+  return status;
+}
+
 parcel_status parcel__retry_open(parcel_results *results)
 {
-  parcel_status status = parcel__claim_check(&results->site.file, true);
-  struct stat info;
-  if (!status && stat(results->site.file.part, &info) == 0)
-    return parcel_fail(PARCEL_EXISTS,
-                       "'%s' exists: an unfinished output; remove it before failed indices are retried",
-                       results->site.file.part);
-  if (!status && !(status = copy_file(&results->site)))
+  const parcel_file *file = &results->site.file;
+  parcel_status status = parcel__claim_check(file, true);
+  if (!status && !(status = remove_dead_copy(file)) && !(status = copy_file(&results->site)))
     status = show_copy(results);
   if (!status) {
     results->state = PARCEL_OUTPUT_RETRIED;

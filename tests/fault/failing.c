@@ -1,19 +1,24 @@
 /* A small user of Parcel whose kernel goes wrong where it is told to.
  *
- * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL [TIMEOUT]]
+ * usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL [TIMEOUT [HOW CALLS]]]
  *
  *   COUNT, BLOCK   the range is 0..COUNT-1, in blocks of at most BLOCK
  *   WHAT           none, fail (return a failure), crash (write to nowhere),
- *                  raise (SIGFPE, as runtimes of some languages do), hang (never come back), exit
+ *                  raise (SIGFPE, as runtimes of some languages do), hang (never come back), exit,
+ *                  often (return a failure at every multiple of INDEX)
  *   INDEX          where it does so
  *   MILLISECONDS   that every block takes
  *   STALL          seconds without progress after which the run is to end; 0: none
- *   TIMEOUT        kernels run in processes, for so many seconds at most, and failures go on record */
+ *   TIMEOUT        kernels run in processes, for so many seconds at most, and failures go on record
+ *   HOW            new, resume or retry
+ *   CALLS          a file that gets a line "FIRST COUNT" for every call of the kernel */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <parcel/parcel.h>
 
@@ -23,19 +28,37 @@ typedef struct fault {
   bool raises;
   bool hangs;
   bool exits;
+  bool is_frequent;
   volatile int *nowhere;
   parcel_index index;
   long milliseconds;
+  const char *calls;
 } fault;
 
 static const parcel_column columns[] = {
     {.name = "value", .type = PARCEL_INT64, .long_name = "twice the index"}};
+
+/* Lines of several processes, one after the other. */
+static void note_call(const char *path, const parcel_slice *slice)
+{
+  const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (fd < 0 || dprintf(fd, "%lld %lld\n", (long long)slice->first, (long long)slice->count) < 0)
+    abort();
+  close(fd);
+}
+
+static bool is_unlucky(const fault *fault, parcel_index index)
+{
+  return fault->is_frequent ? index % fault->index == 0 : fault->fails && index == fault->index;
+}
 
 static parcel_status twice(void *ctx, const parcel_slice *slice, void *const out[])
 {
   const fault *fault = ctx;
   const struct timespec pause = {fault->milliseconds / 1000, fault->milliseconds % 1000 * 1000000};
   int64_t *value = out[0];
+  if (fault->calls)
+    note_call(fault->calls, slice);
   nanosleep(&pause, NULL);
   for (parcel_index i = 0; i < slice->count; ++i) {
     const parcel_index index = slice->first + i * slice->step;
@@ -47,7 +70,7 @@ static parcel_status twice(void *ctx, const parcel_slice *slice, void *const out
       nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     if (index == fault->index && fault->exits)
       exit(0);
-    if (index == fault->index && fault->fails)
+    if (is_unlucky(fault, index))
       return parcel_fail(PARCEL_KERNEL, "%lld is an unlucky number", (long long)index);
     value[i] = 2 * index;
   }
@@ -58,9 +81,10 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
 {
   parcel_index milliseconds = 0;
   parcel_status status = PARCEL_OK;
-  if (argc < 7 || argc > 9)
-    return parcel_fail(PARCEL_INVALID,
-                       "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL [TIMEOUT]]");
+  if (argc < 7 || argc == 10 || argc > 11)
+    return parcel_fail(
+        PARCEL_INVALID,
+        "usage: failing OUTPUT COUNT BLOCK WHAT INDEX MILLISECONDS [STALL [TIMEOUT [HOW CALLS]]]");
   if ((status = parcel_index_parse(argv[2], &sweep->range.count)) ||
       (status = parcel_index_parse(argv[3], &sweep->block)) ||
       (status = parcel_index_parse(argv[5], &fault->index)) ||
@@ -71,7 +95,9 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
   fault->raises = strcmp(argv[4], "raise") == 0;
   fault->hangs = strcmp(argv[4], "hang") == 0;
   fault->exits = strcmp(argv[4], "exit") == 0;
+  fault->is_frequent = strcmp(argv[4], "often") == 0;
   fault->milliseconds = (long)milliseconds;
+  fault->calls = argc > 10 ? argv[10] : NULL;
   return PARCEL_OK;
 }
 
@@ -85,8 +111,11 @@ static parcel_status run(const parcel_world *world, fault *fault, int argc, char
                         .kernel = twice,
                         .ctx = fault,
                         .threads = 1};
-  const bool in_processes = argc == 9;
-  const parcel_results_options file = {.keeps_failures = in_processes};
+  const bool in_processes = argc >= 9;
+  const char *manner = argc > 10 ? argv[9] : "new";
+  const parcel_results_options file = {.keeps_failures = in_processes,
+                                       .resumes = strcmp(manner, "resume") == 0,
+                                       .retries = strcmp(manner, "retry") == 0};
   const parcel_sweep_options how = {.signals = parcel_signals_catch(),
                                     .stall_seconds = argc >= 8 ? strtod(argv[7], NULL) : 0,
                                     .in_processes = in_processes,
@@ -105,7 +134,7 @@ int main(int argc, char **argv)
   parcel_world *world = NULL;
   fault *fault = NULL;
   parcel_status status = parcel_shared_alloc(sizeof *fault, (void **)&fault);
-  if (!status && argc == 9)
+  if (!status && argc >= 9)
     status = parcel_workers_prepare();
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);
