@@ -123,22 +123,6 @@ parcel_status parcel__file_sync(const parcel_file *file, int fd)
              : parcel__file_fail("bring to the disk", file->part);
 }
 
-static parcel_status sync_folder(const char *path)
-{
-  char *folder = parcel__file_folder(path);
-  const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-  parcel_status status = PARCEL_OK;
-  if (!folder)
-    status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", path);
-  else if (fd < 0 || parcel__fault("results.folder") ||
-           (fsync(fd) != 0 && errno != EINVAL)) /* EINVAL: a file system without synced folders */
-    status = parcel__file_fail("bring to the disk the folder", folder);
-  if (fd >= 0)
-    close(fd);
-  free(folder);
-  return status;
-}
-
 /* In one step where the file system can. */
 int parcel__file_rename_to_free_name(const char *from, const char *to)
 {
@@ -163,5 +147,25 @@ parcel_status parcel__file_publish(const parcel_file *file, bool replaces)
                        file->path, file->part);
   if (failed)
     return parcel__file_fail("give its final name to", file->part);
-  return sync_folder(file->path);
+  return PARCEL_OK;
+}
+
+parcel_status parcel__file_sync_folder(const parcel_file *file)
+{
+  char *folder = parcel__file_folder(file->path);
+  const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  parcel_status status = PARCEL_OK;
+  if (!folder)
+    status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", file->path);
+  else if (fd < 0 || parcel__fault("results.folder") ||
+           (fsync(fd) != 0 && errno != EINVAL)) /* EINVAL: a file system without synced folders */
+    status =
+        parcel_fail(PARCEL_IO,
+                    "'%s' is complete, but its folder cannot be brought to the disk: %m; a power cut may "
+                    "still undo the renaming of its .part",
+                    file->path);
+  if (fd >= 0)
+    close(fd);
+  free(folder);
+  return status;
 }

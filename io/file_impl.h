@@ -48,7 +48,10 @@ PARCEL_MUST_CHECK parcel_status parcel__file_sync(const parcel_file *file, int f
 /** rename(2), but for names that are taken: -1 with EEXIST then. */
 int parcel__file_rename_to_free_name(const char *from, const char *to);
 
-/** Gives the .part its final name, for good: the folder is synced too.  Errors: EXISTS, IO. */
+/** Gives the .part its final name.  Errors: EXISTS, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_publish(const parcel_file *file, bool replaces);
+
+/** Brings the final name to the disk, after which no power cut undoes it.  Errors: IO, MEMORY. */
+PARCEL_MUST_CHECK parcel_status parcel__file_sync_folder(const parcel_file *file);
 
 #endif

@@ -39,8 +39,9 @@ static parcel_status publish_file(parcel_results *results)
       (status = parcel__file_sync(&site->file, site->fd)) ||
       (status = parcel__file_publish(&site->file, results->replaces)))
     return status;
+  results->is_published = true;
   parcel__journals_remove(&site->file);
-  return PARCEL_OK;
+  return parcel__file_sync_folder(&site->file);
 }
 
 /* Rank 0's work after a failure; what goes wrong here must not hide what went wrong before. False: nothing
@@ -88,7 +89,7 @@ static parcel_status end_file(parcel_results *results, parcel_status outcome, bo
 {
   const parcel_status status = outcome ? outcome : finish(results);
   *keeps = status == PARCEL_EXISTS;
-  if (status && !*keeps && parcel_world_rank(results->site.world) == 0)
+  if (status && !*keeps && !results->is_published && parcel_world_rank(results->site.world) == 0)
     *keeps = abandon_file(results, status);
   return status;
 }

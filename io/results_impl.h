@@ -33,6 +33,7 @@ struct parcel_results {
   parcel_index *retried;        /* [history.retried] positions that failed, ascending */
   parcel_block_grid retry_grid; /* a block for each of them */
   bool has_part;                /* rank 0: the .part is new, and ours to remove */
+  bool is_published;            /* rank 0: the file has its final name */
 };
 
 /** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0

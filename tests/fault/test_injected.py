@@ -86,6 +86,14 @@ class InjectedTest(faults.FaultTest):
                 self.assertEqual(run.survivors, [])
                 self.assert_resumable()
 
+    def test_a_name_that_cannot_be_brought_to_the_disk_is_told_of_a_complete_file(self):
+        run = self.start_squares("results.folder:errno=EIO")
+        self.assertEqual(run.code, 1)
+        self.assert_one_message(run, f"'{self.output}' is complete, but its folder cannot be brought to the disk")
+        self.assertNotIn("warning", run.stderr)
+        self.assert_squares()
+        self.assertEqual([entry.name for entry in self.folder.iterdir()], [self.output.name])
+
     def test_a_damaged_block_whose_entry_cannot_be_cleared_is_told(self):
         self.start_squares("results.ledger:nth=8:rank=1:action=kill")
         with faults.open_quietly(self.part) as file:
