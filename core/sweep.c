@@ -26,21 +26,21 @@ static parcel_status check_sweep(const parcel_sweep *sweep)
   return parcel_columns_check(sweep->columns, sweep->column_count);
 }
 
-static int threads_of(const parcel_world *world, const parcel_sweep *sweep)
+int parcel__sweep_threads(const parcel_world *world, const parcel_sweep *sweep)
 {
   return sweep->threads > 0 ? sweep->threads : parcel_world_cpus(world);
 }
 
 static parcel_index choose_block(const parcel_world *world, const parcel_sweep *sweep)
 {
-  const parcel_index workers = (parcel_index)parcel_world_size(world) * threads_of(world, sweep);
+  const parcel_index workers = (parcel_index)parcel_world_size(world) * parcel__sweep_threads(world, sweep);
   const parcel_index largest = PARCEL_BLOCK_BYTES / parcel_columns_bytes(sweep->columns, sweep->column_count);
   const parcel_index fair = sweep->range.count / workers / BLOCKS_PER_WORKER;
   const parcel_index block = fair < largest ? fair : largest;
   return block > 0 ? block : 1;
 }
 
-parcel_status parcel_sweep_grid(const parcel_world *world, const parcel_sweep *sweep, parcel_block_grid *out)
+static parcel_status make_grid(const parcel_world *world, const parcel_sweep *sweep, parcel_block_grid *out)
 {
   parcel_block_grid grid = {0};
   parcel_status status = check_sweep(sweep);
@@ -53,6 +53,17 @@ parcel_status parcel_sweep_grid(const parcel_world *world, const parcel_sweep *s
     return status;
   *out = grid;
   return PARCEL_OK;
+}
+
+parcel_status parcel_sweep_grid(const parcel_world *world, const parcel_sweep *sweep, parcel_block_grid *out)
+{
+  parcel_block_grid grid;
+  parcel_status status = make_grid(world, sweep, &grid);
+  if (!status)
+    status = parcel__sweep_check_memory(world, sweep, grid, parcel__sweep_threads(world, sweep));
+  if (!status)
+    *out = grid;
+  return status;
 }
 
 /* ---- a rank's resources ---- */
@@ -230,7 +241,7 @@ static parcel_status choose_grid(const parcel_world *world, const parcel_sweep *
   if ((status = parcel_world_follow_root(world, status)))
     return status;
   if (!sink.grid)
-    return parcel_sweep_grid(world, sweep, out);
+    return make_grid(world, sweep, out);
   *out = *sink.grid;
   return PARCEL_OK;
 }
@@ -256,7 +267,9 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   run.last_start = last_start(world, run.options->deadline_seconds);
   run.records = run.options->on_error == PARCEL_ON_ERROR_RECORD;
   run.pool = run.options->pool;
-  run.threads = run.pool ? parcel_pool_threads(run.pool) : threads_of(world, sweep);
+  run.threads = run.pool ? parcel_pool_threads(run.pool) : parcel__sweep_threads(world, sweep);
+  if ((status = parcel__sweep_check_memory(world, sweep, run.grid, run.threads)))
+    return status;
   if (!(status = parcel__world_check_threads(world, run.threads, run.options->threads_wait)))
     status = acquire(&run);
   if (!(status = parcel_world_agree(world, status)) &&

@@ -64,6 +64,22 @@ typedef struct parcel_run {
   double last_start; /* after which no block is begun that has taken no time yet; infinity: none */
 } parcel_run;
 
+/** Threads of this rank for a sweep that brings no pool. */
+int parcel__sweep_threads(const parcel_world *world, const parcel_sweep *sweep);
+
+/** Bytes of a worker's buffer: the largest block, each column on cache lines of its own.
+ *  Errors: MEMORY (more than 64 bits can count). */
+PARCEL_MUST_CHECK parcel_status parcel__sweep_buffer_bytes(const parcel_sweep *sweep, parcel_block_grid grid,
+                                                           parcel_index *out);
+
+/** Refuses a sweep whose workers need more memory than their host has to give. Collective.
+ *
+ *  threads  of this rank
+ *  Errors: MEMORY, MPI; the same on every rank. */
+PARCEL_MUST_CHECK parcel_status parcel__sweep_check_memory(const parcel_world *world,
+                                                           const parcel_sweep *sweep, parcel_block_grid grid,
+                                                           int threads);
+
 /** What the workers need: memory for a block each, and a process where kernels run in processes.
  *  Errors: MEMORY; as parcel_workers_create. */
 PARCEL_MUST_CHECK parcel_status parcel__sweep_make_workers(parcel_run *run);

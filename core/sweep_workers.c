@@ -39,17 +39,12 @@ static parcel_status make_buffer(const parcel_run *run, parcel_worker *own)
 {
   const parcel_sweep *sweep = run->sweep;
   const parcel_index largest = parcel_block_grid_largest(run->grid);
-  const parcel_index row = parcel_columns_bytes(sweep->columns, sweep->column_count);
-  const parcel_index padding = (parcel_index)sweep->column_count * PARCEL_CACHE_LINE;
   parcel_index bytes = 0;
-  if (__builtin_mul_overflow(largest, row, &bytes) ||
-      __builtin_add_overflow(bytes, padding + PARCEL_CACHE_LINE, &bytes))
-    return parcel_fail(PARCEL_MEMORY,
-                       "a block of %" PRId64 " positions is larger than any memory; use a smaller block",
-                       largest);
+  const parcel_status status = parcel__sweep_buffer_bytes(sweep, run->grid, &bytes);
+  if (status)
+    return status;
   own->columns = calloc(2 * (size_t)sweep->column_count, sizeof *own->columns);
-  if (!own->columns ||
-      allocate(run, (size_t)(bytes / PARCEL_CACHE_LINE * PARCEL_CACHE_LINE), (void **)&own->buffer))
+  if (!own->columns || allocate(run, (size_t)bytes, (void **)&own->buffer))
     return parcel_fail(PARCEL_MEMORY,
                        "no memory for %d threads with blocks of %" PRId64 " positions (%" PRId64
                        " bytes each); use a smaller block",

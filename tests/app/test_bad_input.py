@@ -236,6 +236,15 @@ class InputOutput(ProgramTest):
         self.assert_refused(self.run_program("-p", "1", f"1..{LARGEST}"), FAILED, "free")
         self.assertEqual(self.names(), [])
 
+    def test_blocks_that_do_not_fit_into_memory(self):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+        positions = memory // 8
+        for ranks in (None, 3):
+            with self.subTest(ranks=ranks):
+                outcome = self.run_program("-p", 1, "-t", 1, "-b", positions, f"1..{positions}", ranks=ranks)
+                self.assert_refused(outcome, FAILED, "of memory are available; use a smaller block (--block)")
+                self.assertEqual(self.names(), [])
+
 
 if __name__ == "__main__":
     main()

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <parcel/parcel.h>
 
@@ -396,6 +397,21 @@ static void a_block_larger_than_any_memory_is_refused(void **state)
   assert_same_text(parcel_last_error());
 }
 
+/* No rank alone needs as much as there is, but all of them together do. */
+static void blocks_that_are_together_as_large_as_the_memory_are_refused(void **state)
+{
+  trouble trouble = {.bad_position = -1};
+  const parcel_index memory = (parcel_index)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  parcel_sweep sweep = sweep_of(&trouble, range_of(memory));
+  const parcel_index row = parcel_columns_bytes(sweep.columns, sweep.column_count);
+  sweep.range.count = memory / row + mpi_test_size();
+  sweep.block = sweep.range.count;
+  sweep.threads = 1;
+  assert_status(parcel_sweep_run(*state, &sweep, parcel_sink_null(), NULL, NULL), PARCEL_MEMORY);
+  assert_same_text(parcel_last_error());
+  assert_all(strstr(parcel_last_error(), "use a smaller block (--block) or fewer threads") != NULL);
+}
+
 int main(void)
 {
   const struct CMUnitTest failures[] = {
@@ -418,6 +434,7 @@ int main(void)
       cmocka_unit_test(bad_sweeps_are_refused_on_every_rank),
       cmocka_unit_test(bad_sweeps_are_refused_with_a_sink_that_has_a_grid),
       cmocka_unit_test(a_block_larger_than_any_memory_is_refused),
+      cmocka_unit_test(blocks_that_are_together_as_large_as_the_memory_are_refused),
   };
   mpi_test_init(MPI_THREAD_FUNNELED);
   return mpi_test_run(failures, mpi_test_open_quiet_world, mpi_test_close_world);

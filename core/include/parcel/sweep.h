@@ -152,8 +152,8 @@ typedef struct parcel_sweep_report {
  *  chosen so that each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every
  *  rank. Collective.
  *
- *  Errors: INVALID (a sweep without kernel, name or columns); RANGE (more blocks than 64 bits can
- *  count). */
+ *  Errors: INVALID (a sweep without kernel, name or columns); RANGE (more blocks than 64 bits can count);
+ *  MEMORY (a block for each thread of a host is more than it has). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_grid(const parcel_world *world,
                                                              const parcel_sweep *sweep,
                                                              parcel_block_grid *out);
@@ -169,7 +169,7 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_grid(const parcel_world 
  *
  *  options  NULL for the defaults
  *  report   NULL if nobody asks; filled on every rank when the sweep was complete
- *  Memory:  threads x the bytes of the largest block, per rank.
+ *  Memory:  threads x the bytes of the largest block, per rank; checked beforehand.
  *  Errors:  INVALID, RANGE as parcel_sweep_grid; KERNEL; STOPPED; MEMORY; SYSTEM (threads); what the sink
  *  returns. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sweep_run(const parcel_world *world,
