@@ -3,5 +3,5 @@
 # state from one file into the next.
 set -euo pipefail
 cd "$PARCEL_SOURCE"
-printf '%s\n' partition/*.c core/*.c io/*.c apps/*.c |
-  xargs -P 2 -I FILE sh -c 'clang-tidy -p "$PARCEL_BUILD" --quiet --extra-arg=-Wno-unknown-warning-option FILE 2>/dev/null'
+printf '%s\0' partition/*.c core/*.c io/*.c apps/*.c |
+  xargs -0 -n 1 -P 2 clang-tidy -p "$PARCEL_BUILD" --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
