@@ -94,6 +94,7 @@ static void a_sweep_starts_no_other_thread(void **state)
   parcel_sweep sweep = {.name = "count_threads", .columns = one_column, .column_count = 1, .ctx = &during};
   sweep.kernel = note_threads;
   sweep.range = (parcel_range){.first = 0, .step = 1, .count = 1000};
+  sweep.schedule = PARCEL_SWEEP_STATIC; /* every rank has work */
   const int before = mpi_test_count_entries("/proc/self/task");
   assert_status(parcel_sweep_run(*state, &sweep, parcel_sink_null(), NULL, NULL), PARCEL_OK);
   assert_all(atomic_load(&during) == before);
