@@ -25,6 +25,8 @@
  *      results.write     a column of a block is written
  *      results.journal   failures of a block are written to the journal, before its entry
  *      results.ledger    a block's entry is written
+ *      results.chunk     compressed: a block is put into FILE.part.new, at the end
+ *      results.swap      compressed: FILE.part.new takes the name of FILE.part
  *      results.sync      a file is brought to the disk
  *      results.failures  the failures table is written, at the end
  *      results.outcome   the status is changed
