@@ -13,12 +13,11 @@ from tool_runner import RANKS, ToolTest
 class Verify(ToolTest):
     def test_finished_file_is_good(self):
         self.make_waves("waves.h5", "-7..9993..4")
-        for ranks in RANKS:
-            for deep in ([], ["--deep"]):
-                with self.subTest(ranks=ranks, deep=deep):
-                    text = self.tool_says("verify", *deep, "waves.h5", ranks=ranks)
-                    self.assertRegex(text, r"^waves.h5: complete, 2501 positions, (\d+) of \1 blocks are good\n")
-                    self.assertEqual(self.tool_says("verify", "-q", *deep, "waves.h5", ranks=ranks), "")
+        for ranks, deep in ((None, []), (3, ["--deep"]), (8, [])):
+            with self.subTest(ranks=ranks, deep=deep):
+                text = self.tool_says("verify", *deep, "waves.h5", ranks=ranks)
+                self.assertRegex(text, r"^waves.h5: complete, 2501 positions, (\d+) of \1 blocks are good\n")
+        self.assertEqual(self.tool_says("verify", "-q", "--deep", "waves.h5"), "")
 
     def test_bad_blocks_are_named_with_their_indices(self):
         self.make_squares("squares.h5", "1..10000", "-b", "100", "-p", "2,3")
@@ -50,7 +49,7 @@ class EveryByte(ToolTest):
     """A byte in each region of a file, changed: HDF5's structure, attributes, seal, ledger, values, gaps. `test_verify.py
     EveryByte N` tries N bytes instead of a few."""
 
-    tries = 40
+    tries = 12
 
     def regions(self):
         with h5py.File(self.folder / "squares.h5") as file:

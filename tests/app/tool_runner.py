@@ -7,7 +7,7 @@ from parsquares_runner import PARSQUARES, ProgramTest
 
 PARCEL = os.environ["PARCEL_TOOL"]
 WAVES = os.environ["WAVES"]
-RANKS = (None, 1, 3, 8)
+RANKS = (None, 3, 8)
 
 
 class ToolTest(ProgramTest):
