@@ -10,7 +10,7 @@ import numpy
 import faults
 
 COUNT = 20000
-OPTIONS = ("-t", 1, "-b", 500, "-q", f"1..{COUNT}")
+OPTIONS = ("-t", 1, "-b", 500, "--schedule=static", "-q", f"1..{COUNT}")
 RANKS = 3
 
 # The points that a plain run passes.
