@@ -127,9 +127,9 @@ static parcel_status name_part(const parcel_file *file)
 parcel_status parcel__claim_show(const parcel_file *file, int fd)
 {
   struct stat info;
-  const parcel_status status =
+  parcel_status status =
       fstat(fd, &info) == 0 ? reserve(file, fd, info.st_size) : parcel__file_fail("look at", file->fresh);
-  if (status)
-    return status;
-  return name_part(file);
+  if (!status)
+    status = parcel__file_sync(file, fd);
+  return status ? status : name_part(file);
 }

@@ -20,8 +20,8 @@ PARCEL_MUST_CHECK parcel_status parcel__claim_make(const parcel_file *file, bool
                                                    int *out);
 
 /** Makes the fresh file, which has its whole structure now, the .part. Its room is reserved again, as long
- * as it has
- *  become.  Errors: EXISTS (another run was faster); SPACE, IO. */
+ *  as it has become, and all of it is brought to the disk first: after a power cut the .part still opens, and
+ *  other hosts see it.  Errors: EXISTS (another run was faster); SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__claim_show(const parcel_file *file, int fd);
 
 #endif

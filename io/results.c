@@ -91,21 +91,15 @@ static parcel_status look_at_part(const parcel_store_site *site, knowledge *out)
   return status;
 }
 
-/* Other hosts see what rank 0 wrote once it is synced. */
-static parcel_status show_to_hosts(const parcel_results *results, knowledge *out)
+static parcel_status gather_knowledge(const parcel_results *results, knowledge *out)
 {
   const parcel_store_site *site = &results->site;
-  parcel_status status = PARCEL_OK;
   *out = (knowledge){.state = results->state,
                      .grid = site->grid,
                      .seed = site->seed,
                      .ledger = site->ledger,
                      .history = results->history};
-  if (results->state == PARCEL_OUTPUT_COMPLETE)
-    return PARCEL_OK;
-  if (parcel_world_node_size(site->world) < parcel_world_size(site->world))
-    status = parcel__file_sync(&site->file, site->fd);
-  return status ? status : look_at_part(site, out);
+  return results->state == PARCEL_OUTPUT_COMPLETE ? PARCEL_OK : look_at_part(site, out);
 }
 
 static parcel_status share(parcel_results *results, knowledge *known)
@@ -230,7 +224,7 @@ static parcel_status create(parcel_results *results, const parcel_results_option
   parcel_provenance provenance = {.count = 0};
   parcel_status status = parcel__provenance_collect(world, results->site.sweep, &provenance);
   if (!status && is_root && !(status = parcel__output_open(results, &provenance, options)))
-    status = show_to_hosts(results, &known);
+    status = gather_knowledge(results, &known);
   parcel__provenance_free(&provenance);
   if ((status = parcel_world_follow_root(world, status)) || (status = share(results, &known)))
     return status;
