@@ -1,6 +1,10 @@
 #include "failures_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "seal_impl.h"
 
 /* Many MPI libraries fail above 2 GiB. */
 static const parcel_index most_bytes_per_call = (parcel_index)1 << 29;
@@ -10,27 +14,10 @@ static parcel_status read_entry(const parcel_store_site *site, parcel_index bloc
   return parcel__ledger_read(&site->file, site->fd, site->ledger, (parcel_span){block, block + 1}, out);
 }
 
-/* The rows of the table do not say which entry they belong to: they are as old as the file. */
-static parcel_status load_table(const parcel_store_site *site, const parcel_table *table,
-                                parcel_failure_records *records)
-{
-  parcel_status status =
-      parcel__table_read(&site->file, site->fd, table, site->sweep->range, site->grid, records);
-  for (parcel_index r = 0; r < records->count && !status; ++r) {
-    parcel_ledger_entry entry = {.checksum = 0};
-    status = read_entry(site, records->items[r].block, &entry);
-    records->items[r].block_checksum = entry.checksum;
-  }
-  return status;
-}
-
-parcel_status parcel__failures_load(const parcel_store_site *site, const parcel_table *table,
-                                    parcel_failure_records *out)
+parcel_status parcel__failures_load(const parcel_store_site *site, parcel_failure_records *out)
 {
   parcel_failure_records records = {.items = NULL};
-  parcel_status status = load_table(site, table, &records);
-  if (!status)
-    status = parcel__journals_read(&site->file, &records);
+  const parcel_status status = parcel__journals_read(&site->file, &records);
   if (status) {
     parcel__records_free(&records);
     return status;
@@ -38,6 +25,58 @@ parcel_status parcel__failures_load(const parcel_store_site *site, const parcel_
   parcel__records_sort(&records);
   *out = records;
   return PARCEL_OK;
+}
+
+/* The rows do not say which entry they belong to: they are as old as the file. */
+static parcel_status journal_row(const parcel_store_site *site, parcel_journal *journal,
+                                 const parcel_failure_record *record)
+{
+  parcel_ledger_entry entry = {.checksum = 0};
+  parcel_failure failure = {
+      .position = record->position, .index = record->row.index, .code = (parcel_status)record->row.code};
+  const parcel_block block = {.number = record->block, .failures = &failure, .failure_count = 1};
+  memcpy(failure.message, record->row.message, sizeof record->row.message);
+  const parcel_status status = read_entry(site, record->block, &entry);
+  return status ? status : parcel__journal_write(journal, &block, entry.checksum);
+}
+
+static parcel_status journal_table(const parcel_store_site *site, const parcel_table *table)
+{
+  parcel_failure_records records = {.items = NULL};
+  parcel_journal journal = {.fd = -1};
+  parcel_status status =
+      parcel__table_read(&site->file, site->fd, table, site->sweep->range, site->grid, &records);
+  if (!status)
+    status = parcel__journal_open(&site->file, parcel_world_rank(site->world), &journal);
+  for (parcel_index r = 0; r < records.count && !status; ++r)
+    status = journal_row(site, &journal, &records.items[r]);
+  if (!status)
+    status = parcel__journal_sync(&journal);
+  parcel__journal_close(&journal);
+  parcel__records_free(&records);
+  return status;
+}
+
+static parcel_status check_seal(const parcel_store_site *site, bool *is_sealed)
+{
+  struct stat info;
+  if (fstat(site->fd, &info) != 0)
+    return parcel__file_fail("look at", site->file.part);
+  const parcel_status status = parcel__seal_check(&site->file, site->fd, info.st_size, is_sealed);
+  *is_sealed = *is_sealed && !status;
+  return status == PARCEL_CORRUPT ? PARCEL_OK : status;
+}
+
+parcel_status parcel__failures_recover(const parcel_store_site *site, parcel_table *table,
+                                       parcel_failure_records *out)
+{
+  bool is_sealed = false;
+  parcel_status status = table->count > 0 ? check_seal(site, &is_sealed) : PARCEL_OK;
+  if (!status && is_sealed)
+    status = journal_table(site, table);
+  if (!status)
+    status = parcel__table_set_count(&site->file, site->fd, table, 0);
+  return status ? status : parcel__failures_load(site, out);
 }
 
 /* Leaves those whose block is done with the checksum that they name. */
@@ -60,8 +99,8 @@ static parcel_status drop_stale(const parcel_store_site *site, parcel_failure_re
 parcel_status parcel__failures_settle(const parcel_store_site *site, parcel_table *table, parcel_index *count)
 {
   parcel_failure_records records = {.items = NULL};
-  parcel_status status = parcel__failures_load(site, table, &records);
-  if (!status && !(status = drop_stale(site, &records)) && (records.count > 0 || table->count > 0))
+  parcel_status status = parcel__failures_load(site, &records);
+  if (!status && !(status = drop_stale(site, &records)) && records.count > 0)
     status = parcel__table_write(&site->file, site->fd, table, &records);
   if (!status)
     *count = records.count;

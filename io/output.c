@@ -1,4 +1,5 @@
 /* Rank 0 finds or makes the file. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,22 @@ static parcel_status read_site(parcel_results *results, const char *path,
   return status;
 }
 
+/* Removes the journals of a run that was ended right after it had renamed its file. While the fresh name is
+ * locked, nobody makes a .part that they could belong to. */
+static void remove_leftovers(const parcel_file *file)
+{
+  parcel_failure_records records = {.items = NULL};
+  int fd = -1;
+  if (parcel__journals_read(file, &records) == PARCEL_OK && records.count > 0 &&
+      parcel__lock_open(file->fresh, true, &fd) == PARCEL_OK) {
+    if (access(file->part, F_OK) != 0 && errno == ENOENT)
+      parcel__journals_remove(file);
+    unlink(file->fresh);
+    close(fd);
+  }
+  parcel__records_free(&records);
+}
+
 static parcel_status recognise_file(parcel_results *results)
 {
   const char *path = results->site.file.path;
@@ -145,6 +162,8 @@ static parcel_status recognise_file(parcel_results *results)
     return parcel_fail(PARCEL_CORRUPT, "'%s' has its final name, but is not complete; it was renamed by hand",
                        path);
   results->state = PARCEL_OUTPUT_COMPLETE;
+  if (!status)
+    remove_leftovers(&results->site.file);
   return status;
 }
 

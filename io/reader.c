@@ -48,25 +48,25 @@ static parcel_status fail_load(const char *path, parcel_status status)
   return parcel_fail(status, "cannot read '%s': %s", path, text);
 }
 
-/* While it may still change, nothing but its status tells how far it is. */
-static bool is_part(const char *path)
+bool parcel__reader_is_of_part(const parcel_reader *reader)
 {
-  const char *end = strrchr(path, '.');
+  const char *end = strrchr(reader->file.part, '.');
   return end && strcmp(end, ".part") == 0;
 }
 
 static parcel_status load(parcel_reader *reader)
 {
   const char *path = reader->file.part;
+  const bool is_part = parcel__reader_is_of_part(reader);
   bool is_sealed = false;
   parcel_status status = PARCEL_OK;
-  if (!is_part(path))
+  if (!is_part)
     status = parcel__seal_check(&reader->file, reader->fd, reader->bytes, &is_sealed);
   if (!status && (status = parcel__reader_load(reader)))
     status = fail_load(path, status);
-  if (!status && is_part(path))
+  if (!status && is_part)
     status = parcel__reader_add_journals(reader);
-  if (!status && !is_part(path) && !is_sealed && strcmp(reader->status, "complete") == 0)
+  if (!status && !is_part && !is_sealed && strcmp(reader->status, "complete") == 0)
     status = parcel_fail(PARCEL_CORRUPT, "'%s': its seal is missing: the file is damaged", path);
   return status;
 }

@@ -96,6 +96,10 @@ bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel)
   H5Tclose(message);
   if (group >= 0)
     H5Gclose(group);
+  if (!is_loaded && parcel__reader_is_of_part(reader)) {
+    reader->failure_count = 0;
+    is_loaded = true;
+  }
   return is_loaded;
 }
 

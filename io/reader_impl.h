@@ -82,7 +82,11 @@ void parcel__reader_close_coders(parcel_reader *reader);
 PARCEL_MUST_CHECK parcel_status parcel__reader_read_chunks(const parcel_reader *reader, int column,
                                                            parcel_span positions, void *values);
 
-/** Reads the failures table, of reader->failure_count rows, from the group /parcel. False on failure. */
+/** Is it a .part? While it may still change, nothing but its status tells how far it is. */
+bool parcel__reader_is_of_part(const parcel_reader *reader);
+
+/** Reads the failures table, of reader->failure_count rows, from the group /parcel. That of a .part, whose
+ *  run may have been ended as it wrote it, has no rows if they are not consistent. False on failure. */
 bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
 
 /** Adds what the journals beside a .part have on record of its present blocks.  Errors: IO, MEMORY. */
