@@ -1,9 +1,11 @@
 """Signals ask for an early stop: within seconds, with one message, and with all that is done in the .part."""
 
+import itertools
 import os
 import signal
 import time
 
+import endurance
 import faults
 
 # Small blocks: the run has millions of them to go, but its file stays below a gigabyte.
@@ -127,6 +129,30 @@ class SignalTest(faults.FaultTest):
                 self.assertEqual(run.code, 75)
                 self.assert_one_message(run, f"parsquares: stopped early by {number.name}, with ")
                 self.assert_stopped(run, "stopped")
+
+    def stop_and_resume(self, ranks, target, number):
+        """Stopped by a signal to mpirun, one rank or all; then resumed by another number of ranks."""
+        run = self.start(ranks, *endurance.command([self.output], microseconds=125_000 * ranks))
+        self.wait_until_begun(run)
+        for pid in {"mpirun": [run.process.pid], "one": [max(run.rank_pids())], "all": run.rank_pids()}[target]:
+            os.kill(pid, number)
+        run.end()
+        if target != "mpirun" or number == signal.SIGUSR1:
+            self.assertEqual(run.code, 75, run.stderr)
+        self.assert_stopped(run, "stopped", *["running"] * (target == "mpirun"))
+        right = endurance.right_blocks(self.part)
+        resumed = faults.Run(2, *endurance.command([self.output])).end()
+        self.assertEqual(resumed.code, 0, resumed.stderr)
+        self.assertIn(f": OK, {len(right)} kept, ", resumed.stdout)
+        self.assertTrue(endurance.agrees_with_numpy(self.output, 0))
+        self.assertEqual(os.listdir(self.folder), [self.output.name])
+
+    def test_what_was_stopped_is_resumed_to_completion(self):
+        numbers = itertools.cycle((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGTERM))
+        for ranks in (1, 3, 8):
+            for target, number in zip(("mpirun", "one", "all"), numbers):
+                with self.subTest(ranks=ranks, target=target, signal=number.name):
+                    self.stop_and_resume(ranks, target, number)
 
     def test_a_second_signal_ends_at_once(self):
         run = self.start_failing(0, count=20, block=10, milliseconds=2000)
