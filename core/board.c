@@ -14,6 +14,7 @@ typedef struct face {
   parcel_span steps;   /* of the schedule, that this host was given and nobody has taken */
   parcel_span reserve; /* steps or turns that came after those */
   bool is_finished;    /* nothing will be added */
+  bool is_idle;        /* a worker found nothing, and none has found anything since */
   parcel_span hands[]; /* [ranks of the host] turns of each */
 } face;
 
@@ -94,7 +95,7 @@ parcel_status parcel__board_open(const parcel_world *world, parcel_board_kind ki
     status = parcel_fail(PARCEL_MEMORY, "no memory for the schedule");
   if (!status && board->own == 0) {
     board->face->steps = board->face->reserve = (parcel_span){0, 0};
-    board->face->is_finished = false;
+    board->face->is_finished = board->face->is_idle = false;
     for (int rank = 0; rank < ranks; ++rank)
       board->face->hands[rank] = (parcel_span){0, 0};
     status = init_face(board->face);
@@ -143,13 +144,19 @@ void parcel__board_finish(parcel_board *board)
 
 /* ---- taking ---- */
 
-/* The far part of the fullest hand, half of it rounded up, but at least `least` must be there. */
-static parcel_span split_fullest(parcel_board *board, parcel_index least)
+static parcel_span *fullest_hand(parcel_board *board)
 {
   parcel_span *fullest = &board->face->hands[0];
   for (int rank = 1; rank < board->ranks; ++rank)
     if (count_of(board->face->hands[rank]) > count_of(*fullest))
       fullest = &board->face->hands[rank];
+  return fullest;
+}
+
+/* The far part of the fullest hand, half of it rounded up, but at least `least` must be there. */
+static parcel_span split_fullest(parcel_board *board, parcel_index least)
+{
+  parcel_span *fullest = fullest_hand(board);
   const parcel_index count = count_of(*fullest);
   parcel_span far = {fullest->end, fullest->end};
   if (count >= least)
@@ -187,17 +194,30 @@ bool parcel__board_take(parcel_board *board, parcel_index *turn, bool *is_finish
   const bool has_turn = count_of(*hand) > 0;
   if (has_turn)
     *turn = hand->begin++;
+  board->face->is_idle = !has_turn;
   *is_finished = board->face->is_finished;
   unlock(board->face);
   return has_turn;
 }
 
-parcel_span parcel__board_give(parcel_board *board)
+parcel_span parcel__board_give(parcel_board *board, bool is_last_too, bool *is_bare)
 {
+  const face *face = board->face;
   lock(board->face);
-  const parcel_span given = split_fullest(board, 2);
+  parcel_span given = split_fullest(board, is_last_too ? 1 : 2);
+  if (count_of(given) == 0 && is_last_too && !face->is_idle)
+    given = take_reserve(board->face);
+  *is_bare = count_of(given) == 0 && count_of(*fullest_hand(board)) == 0 && count_of(face->reserve) == 0;
   unlock(board->face);
   return given;
+}
+
+bool parcel__board_is_idle(parcel_board *board)
+{
+  lock(board->face);
+  const bool is_idle = board->face->is_idle;
+  unlock(board->face);
+  return is_idle;
 }
 
 bool parcel__board_wants(parcel_board *board, parcel_index workers)

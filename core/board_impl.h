@@ -41,8 +41,15 @@ void parcel__board_finish(parcel_board *board);
 /** Takes a turn; false if there is none now.  *is_finished: and there will be none. Any thread. */
 bool parcel__board_take(parcel_board *board, parcel_index *turn, bool *is_finished);
 
-/** Gives the far half of the fullest hand away, for another host; empty if no hand has two. Any thread. */
-parcel_span parcel__board_give(parcel_board *board);
+/** Gives the far half of the fullest hand away, for another host; empty if no hand has two. Any thread.
+ *
+ *  is_last_too  rather than nothing the last turn of a hand, or the reserve unless a worker waits for it: both
+ *               may lie here for long, behind a block that takes long
+ *  *is_bare     there was nothing to give and nothing is kept */
+parcel_span parcel__board_give(parcel_board *board, bool is_last_too, bool *is_bare);
+
+/** Whether a worker found nothing, and none has found anything since. Any thread. */
+bool parcel__board_is_idle(parcel_board *board);
 
 /** Whether the host should be given more: it has less left than its workers may ask for at any moment, and
  *  nothing in reserve. Any thread. */

@@ -4,17 +4,23 @@
  *      dynamic, guided,    rank 0 counts the steps that it has given away; a host asks it for as many as it has
  *      factoring           workers when it has fewer left than that
  *      steal               hosts begin with their ranks' parts; one that has fewer turns left than workers asks
- *                          another for the far half of its fullest hand: first its neighbour by number, then
- *                          the one after that, and so on
+ *                          another for the far half of its fullest hand; if one of its workers waits already, for
+ *                          a last turn as well, which would wait there for the end of a block
+ *
+ * Whom a host asks: all others one after the other, in an order of its own, so that the questions of thousands
+ * are spread evenly over them.
  *
  * Termination. A host is finished, and says so to its workers, when rank 0 has no steps left to give, or when
- * all other hosts, asked one after the other, had nothing to give twice in a row. Something may then still be
- * on its way between two others, who will do it: what is lost is balance, of less than the last turns, never a
- * turn. Every question is answered, as each rank answers until the control plane knows that all are finished,
- * and none is finished that still waits for an answer: so no message is left over.
+ * many others in a row, twice all of them if there are few, had nothing to give or to keep. Something may then
+ * still be somewhere else, or on its way between two others, who will do it: what is lost is balance, of the last
+ * turns, never a turn. Turns cannot travel for ever: a host asks for a last one only if a worker waits, and does
+ * not give away what a worker waits for; so after two journeys one of them is taken. Until it is finished, a
+ * host of which a worker waits gets either turns or one more refusal of the kind that counts. Every question is
+ * answered, as each rank answers until the control plane knows that all are finished, and none is finished
+ * that still waits for an answer: so no message is left over.
  *
  * The idea of random stealing, and of the half: Blumofe and Leiserson, JACM 46(5), 1999; Dinan et al., Scalable
- * Work Stealing, SC 2009. Neighbours in turn instead of at random make "nothing anywhere" a fact. */
+ * Work Stealing, SC 2009. The number of refusals: tests/bench/README.md, "Schedules". */
 #include "scheduler_impl.h"
 
 #include <stdio.h>
@@ -25,12 +31,14 @@
 #include "world_impl.h"
 
 enum { ASK, ANSWER };
-enum { ROUNDS_WITHOUT = 2 };
+enum { ROUNDS_WITHOUT = 2, MOST_REFUSALS = 16 };
 
 typedef struct message {
   int64_t kind;
   int64_t wanted;   /* ASK: steps */
   parcel_span span; /* ANSWER: steps or turns; empty: none to give */
+  bool is_idle;     /* ASK: a worker waits already */
+  bool is_bare;     /* ANSWER: neither to give nor to keep */
 } message;
 
 struct parcel_scheduler {
@@ -47,8 +55,9 @@ struct parcel_scheduler {
   parcel_index given; /* rank 0: steps given away */
   bool is_finished;   /* nothing can be had any more */
   bool is_waiting;    /* for an answer */
-  int refusals;       /* in a row */
+  int refusals;       /* in a row, by hosts that keep nothing */
   int victim;         /* host that is asked next */
+  int stride;         /* from one victim to the next, modulo hosts */
   message question;
   MPI_Request asking;
 };
@@ -90,6 +99,20 @@ static bool is_leader(const parcel_scheduler *scheduler)
   return scheduler->leaders != NULL;
 }
 
+static int64_t greatest_common_divisor(int64_t a, int64_t b)
+{
+  return b == 0 ? a : greatest_common_divisor(b, a % b);
+}
+
+/* Anything, but coprime to the number of hosts, so that all of them are met before one is met again. */
+static int choose_stride(int host, int hosts)
+{
+  int64_t stride = (int64_t)((uint64_t)(host + 1) * 0x9E3779B97F4A7C15U >> 33) % hosts;
+  while (greatest_common_divisor(stride, hosts) != 1)
+    stride = (stride + 1) % hosts;
+  return (int)stride;
+}
+
 /* The first rank of every host, in order; on every rank, and kept by these first ranks only. */
 static parcel_status find_hosts(const parcel_world *world, parcel_scheduler *scheduler)
 {
@@ -115,7 +138,8 @@ static parcel_status find_hosts(const parcel_world *world, parcel_scheduler *sch
     scheduler->leaders = firsts;
   else
     free(firsts);
-  scheduler->victim = (scheduler->host + 1) % scheduler->hosts;
+  scheduler->stride = choose_stride(scheduler->host, scheduler->hosts);
+  scheduler->victim = (scheduler->host + scheduler->stride) % scheduler->hosts;
   return PARCEL_OK;
 }
 
@@ -222,10 +246,11 @@ static parcel_span give_steps(parcel_scheduler *scheduler, int64_t wanted)
 
 static void answer(parcel_scheduler *scheduler, int to, const message *question, bool is_stopping)
 {
-  message out = {.kind = ANSWER};
-  if (!is_stopping)
-    out.span =
-        has_steps(scheduler) ? give_steps(scheduler, question->wanted) : parcel__board_give(scheduler->board);
+  message out = {.kind = ANSWER, .is_bare = true};
+  if (!is_stopping && has_steps(scheduler))
+    out.span = give_steps(scheduler, question->wanted);
+  else if (!is_stopping)
+    out.span = parcel__board_give(scheduler->board, question->is_idle, &out.is_bare);
   must(scheduler, MPI_Send(&out, (int)sizeof out, MPI_BYTE, to, PARCEL_TAG_SCHEDULER, scheduler->comm),
        "MPI_Send of work to another host");
 }
@@ -236,11 +261,11 @@ static void finish(parcel_scheduler *scheduler)
   parcel__board_finish(scheduler->board);
 }
 
-static void take_answer(parcel_scheduler *scheduler, parcel_span span)
+static void take_answer(parcel_scheduler *scheduler, parcel_span span, bool is_bare)
 {
   const bool is_refusal = span.begin == span.end;
   scheduler->is_waiting = false;
-  scheduler->refusals = is_refusal ? scheduler->refusals + 1 : 0;
+  scheduler->refusals = is_refusal && is_bare ? scheduler->refusals + 1 : 0;
   if (has_steps(scheduler)) {
     if (is_refusal)
       finish(scheduler);
@@ -250,10 +275,11 @@ static void take_answer(parcel_scheduler *scheduler, parcel_span span)
   }
   if (!is_refusal)
     parcel__board_add(scheduler->board, span);
-  else if (scheduler->refusals >= ROUNDS_WITHOUT * (scheduler->hosts - 1))
+  else if (scheduler->refusals >= MOST_REFUSALS ||
+           scheduler->refusals >= ROUNDS_WITHOUT * (scheduler->hosts - 1))
     finish(scheduler);
   do
-    scheduler->victim = (scheduler->victim + 1) % scheduler->hosts;
+    scheduler->victim = (scheduler->victim + scheduler->stride) % scheduler->hosts;
   while (scheduler->victim == scheduler->host);
 }
 
@@ -275,7 +301,7 @@ static void receive_all(parcel_scheduler *scheduler, bool is_stopping)
     if (in.kind == ASK)
       answer(scheduler, envelope.MPI_SOURCE, &in, is_stopping);
     else
-      take_answer(scheduler, in.span);
+      take_answer(scheduler, in.span, in.is_bare);
   }
 }
 
@@ -283,9 +309,10 @@ static void ask(parcel_scheduler *scheduler)
 {
   const int to = has_steps(scheduler) ? 0 : scheduler->leaders[scheduler->victim];
   scheduler->is_waiting = true;
-  scheduler->question = (message){.kind = ASK, .wanted = scheduler->workers};
+  scheduler->question = (message){
+      .kind = ASK, .wanted = scheduler->workers, .is_idle = parcel__board_is_idle(scheduler->board)};
   if (to == scheduler->rank) {
-    take_answer(scheduler, give_steps(scheduler, scheduler->workers));
+    take_answer(scheduler, give_steps(scheduler, scheduler->workers), true);
     return;
   }
   must(scheduler, MPI_Wait(&scheduler->asking, MPI_STATUS_IGNORE), "MPI_Wait for the last question");

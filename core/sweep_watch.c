@@ -20,7 +20,7 @@ static const double halt_file_every_seconds = 0.5;
  * the several steps in which a sweep ends then cost a short run little, and a long one does not burn a core
  * on waiting for others. */
 static const double busy_pause_seconds = 2e-3;
-static const double busy_sink_pause_seconds = 200e-6; /* workers wait for a sink that communicates */
+static const double urgent_pause_seconds = 200e-6; /* workers wait for other hosts, or a sink's messages */
 static const double idle_pause_fraction = 0.01;
 static const double shortest_idle_pause_seconds = 20e-6;
 static const double longest_idle_pause_seconds = 2e-3;
@@ -235,12 +235,11 @@ static parcel_status start_workers(parcel_run *run)
 
 /* Lets time pass while this rank's blocks are being done; true once none is left, and then *status says
  * how they went. The main thread does a block itself where it is the only one. */
-static bool await_workers(parcel_run *run, parcel_status *status)
+static bool await_workers(parcel_run *run, bool is_urgent, parcel_status *status)
 {
   if (parcel__world_is_single(run->world))
     return !parcel__sweep_step(run, &run->workers[0], status);
-  const bool is_over =
-      parcel_pool_wait(run->pool, run->sink.poll ? busy_sink_pause_seconds : busy_pause_seconds);
+  const bool is_over = parcel_pool_wait(run->pool, is_urgent ? urgent_pause_seconds : busy_pause_seconds);
   if (is_over)
     *status = parcel_pool_finish(run->pool);
   return is_over;
@@ -284,7 +283,7 @@ parcel_status parcel__sweep_watch(parcel_run *run)
     if (is_over)
       pause_idly(run);
     else
-      is_over = await_workers(run, &status);
+      is_over = await_workers(run, run->sink.poll || !is_answered, &status);
   }
   show_progress(&watch, true);
   if (poll_status)
