@@ -1,6 +1,6 @@
 /* One lock guards a host's board. It is held for some tens of nanoseconds, once for each block: millions of
- * turns a second, where blocks are meant to take milliseconds. It lies in memory of an MPI window, which serves
- * for nothing else: no one-sided operation is ever used. */
+ * turns a second, where blocks are meant to take milliseconds. It lies in memory of an MPI window, which
+ * serves for nothing else: no one-sided operation is ever used. */
 #include "board_impl.h"
 
 #include <errno.h>
@@ -26,8 +26,8 @@ struct parcel_board {
   int own, ranks; /* of the host */
 };
 
-/* The owner of a robust lock may have been killed: its host's run is about to end, and until then the board is
- * as good as it was, since each change is one assignment. */
+/* The owner of a robust lock may have been killed: its host's run is about to end, and until then the board
+ * is as good as it was, since each change is one assignment. */
 static void lock(face *face)
 {
   if (pthread_mutex_lock(&face->mutex) == EOWNERDEAD)

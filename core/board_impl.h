@@ -1,6 +1,6 @@
 /** @file
- *  The board of a host: the turns that its ranks have still to take, in memory that they share, so that one of
- *  them that runs dry takes from another without a message. */
+ *  The board of a host: the turns that its ranks have still to take, in memory that they share, so that one
+ *  of them that runs dry takes from another without a message. */
 #ifndef PARCEL_BOARD_IMPL_H
 #define PARCEL_BOARD_IMPL_H
 
@@ -43,8 +43,8 @@ bool parcel__board_take(parcel_board *board, parcel_index *turn, bool *is_finish
 
 /** Gives the far half of the fullest hand away, for another host; empty if no hand has two. Any thread.
  *
- *  is_last_too  rather than nothing the last turn of a hand, or the reserve unless a worker waits for it: both
- *               may lie here for long, behind a block that takes long
+ *  is_last_too  rather than nothing the last turn of a hand, or the reserve unless a worker waits for it:
+ *               both may lie here for long, behind a block that takes long
  *  *is_bare     there was nothing to give and nothing is kept */
 parcel_span parcel__board_give(parcel_board *board, bool is_last_too, bool *is_bare);
 

@@ -1,26 +1,26 @@
 /* On one host there is nothing to say: its board holds all turns or steps from the beginning. Several hosts:
  *
  *      static              each rank has its part, and nobody asks
- *      dynamic, guided,    rank 0 counts the steps that it has given away; a host asks it for as many as it has
- *      factoring           workers when it has fewer left than that
- *      steal               hosts begin with their ranks' parts; one that has fewer turns left than workers asks
- *                          another for the far half of its fullest hand; if one of its workers waits already, for
- *                          a last turn as well, which would wait there for the end of a block
+ *      dynamic, guided,    rank 0 counts the steps that it has given away; a host asks it for as many as it
+ *      factoring           has workers when it has fewer left than that
+ *      steal               hosts begin with their ranks' parts; one that has fewer turns left than workers
+ *                          asks another for the far half of its fullest hand; if one of its workers waits
+ *                          already, for a last turn as well, which would wait there for the end of a block
  *
- * Whom a host asks: all others one after the other, in an order of its own, so that the questions of thousands
- * are spread evenly over them.
+ * Whom a host asks: all others one after the other, in an order of its own, so that the questions of
+ * thousands are spread evenly over them.
  *
- * Termination. A host is finished, and says so to its workers, when rank 0 has no steps left to give, or when
- * many others in a row, twice all of them if there are few, had nothing to give or to keep. Something may then
- * still be somewhere else, or on its way between two others, who will do it: what is lost is balance, of the last
- * turns, never a turn. Turns cannot travel for ever: a host asks for a last one only if a worker waits, and does
- * not give away what a worker waits for; so after two journeys one of them is taken. Until it is finished, a
- * host of which a worker waits gets either turns or one more refusal of the kind that counts. Every question is
- * answered, as each rank answers until the control plane knows that all are finished, and none is finished
- * that still waits for an answer: so no message is left over.
+ * Termination. A host is finished, and says so to its workers, when rank 0 has no steps left to give, or
+ * when many others in a row, twice all of them if there are few, had nothing to give or to keep. Something
+ * may then still be somewhere else, or on its way between two others, who will do it: what is lost is
+ * balance, of the last turns, never a turn. Turns cannot travel for ever: a host asks for a last one only
+ * if a worker waits, and does not give away what a worker waits for; so after two journeys one of them is
+ * taken. Until it is finished, a host of which a worker waits gets either turns or one more refusal of the
+ * kind that counts. Every question is answered, as each rank answers until the control plane knows that all
+ * are finished, and none is finished that still waits for an answer: so no message is left over.
  *
- * The idea of random stealing, and of the half: Blumofe and Leiserson, JACM 46(5), 1999; Dinan et al., Scalable
- * Work Stealing, SC 2009. The number of refusals: tests/bench/README.md, "Schedules". */
+ * The idea of random stealing, and of the half: Blumofe and Leiserson, JACM 46(5), 1999; Dinan et al.,
+ * Scalable Work Stealing, SC 2009. The number of refusals: tests/bench/README.md, "Schedules". */
 #include "scheduler_impl.h"
 
 #include <stdio.h>

@@ -3,8 +3,8 @@
  *      mpirun -n RANKS balance KERNEL SCHEDULE THREADS INDICES BLOCK
  *      balance_openmp          KERNEL SCHEDULE THREADS INDICES BLOCK       SCHEDULE is dynamic or static
  *
- * Prints the seconds from the first block to the last, those inside the kernel summed over all workers, and the
- * number of workers. */
+ * Prints the seconds from the first block to the last, those inside the kernel summed over all workers, and
+ * the number of workers. */
 #include <stdio.h>
 #include <stdlib.h>
 

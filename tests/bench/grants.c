@@ -2,8 +2,9 @@
  *
  *      mpirun -n RANKS grants SCHEDULE THREADS BLOCKS
  *
- * Prints grants per second, of all workers together, and microseconds that one worker spends per block: in a sweep
- * (with its clocks, its tallies and the sink), then with the scheduler alone, by one worker of each rank. */
+ * Prints grants per second, of all workers together, and microseconds that one worker spends per block: in
+ * a sweep (with its clocks, its tallies and the sink), then with the scheduler alone, by one worker of each
+ * rank. */
 #include <stdio.h>
 #include <stdlib.h>
 

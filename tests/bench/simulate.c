@@ -1,8 +1,8 @@
-/* The scheduler at sizes that no machine here has: core/scheduler.c and core/board.c themselves, one of each for
- * every rank, in one process, on the network and the clock of this file: what they call of MPI is defined here.
- * A discrete-event simulation:
+/* The scheduler at sizes that no machine here has: core/scheduler.c and core/board.c themselves, one of
+ * each for every rank, in one process, on the network and the clock of this file: what they call of MPI is
+ * defined here. A discrete-event simulation:
  *
- *      worker      takes a turn, is busy for its cost, takes the next; waits for the main thread if there is none
+ *      worker      takes a turn, is busy for its cost, takes the next; waits if there is none
  *      main thread of a host's first rank: polls, sleeps, polls; each message costs it a microsecond
  *      message     can be received 5 us after it was sent
  *
@@ -10,8 +10,9 @@
  *
  * The cost of an index is lognormal (sigma 1), that of a block the sum over its indices.
  *
- * Prints the efficiency of each schedule: work / (ranks * end), where the end is the moment at which the last rank
- * knows that it is done. "greedy" is the bound: one list, no messages, no waiting, costs not known beforehand. */
+ * Prints the efficiency of each schedule: work / (ranks * end), where the end is the moment at which the
+ * last rank knows that it is done. "greedy" is the bound: one list, no messages, no waiting, costs not
+ * known beforehand. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,8 @@ typedef struct letter {
   char content[MESSAGE_BYTES];
 } letter;
 
-/* What one rank is to the scheduler, and the letters to it: first come, first read, as latency is always the same. */
+/* What one rank is to the scheduler, and the letters to it: first come, first read, as latency is always
+ * the same. */
 struct parcel_world {
   int rank;
   parcel_scheduler *scheduler;
