@@ -129,7 +129,9 @@ static parcel_status find_hosts(const parcel_world *world, parcel_scheduler *sch
     free(firsts);
     return status;
   }
-  for (int rank = 0; rank < size; ++rank)
+  scheduler->hosts = 1; /* rank 0 is the first of its host */
+  scheduler->host = first > 0;
+  for (int rank = 1; rank < size; ++rank)
     if (firsts[rank] == rank) {
       scheduler->host += rank < first;
       firsts[scheduler->hosts++] = rank;
