@@ -246,8 +246,8 @@ static parcel_status choose_grid(const parcel_world *world, const parcel_sweep *
   return PARCEL_OK;
 }
 
-/* When a block may still be begun: a twentieth of the time, but at most a second, is kept for what comes after
- * the last block. */
+/* When a block may still be begun: a twentieth of the time, but at most a second, is kept for what comes
+ * after the last block. */
 static double last_start(const parcel_world *world, double deadline)
 {
   if (deadline == 0)

@@ -21,8 +21,8 @@ enum { PARCEL_CACHE_LINE = 64 };
 /** What a worker is at. */
 typedef enum parcel_phase { PARCEL_PHASE_IDLE, PARCEL_PHASE_KERNEL, PARCEL_PHASE_WRITE } parcel_phase;
 
-/** One per thread, on cache lines of its own. Written by its worker; what is atomic is read by the main thread
- *  meanwhile. */
+/** One per thread, on cache lines of its own. Written by its worker; what is atomic is read by the main
+ *  thread meanwhile. */
 typedef struct parcel_worker {
   alignas(PARCEL_CACHE_LINE) _Atomic parcel_index positions; /* done */
   _Atomic parcel_index blocks;                               /* done */
@@ -92,12 +92,12 @@ PARCEL_MUST_CHECK parcel_status parcel__sweep_call(parcel_run *run, parcel_worke
 /** The index at a position of the grid. */
 parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);
 
-/** Computes and writes the next block of this rank, for which it may wait; false once there is none, or a stop
- *  or *status forbids. */
+/** Computes and writes the next block of this rank, for which it may wait; false once there is none, or a
+ *  stop or *status forbids. */
 bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *status);
 
-/** The main thread from the first block to the moment when every rank is done or has stopped. Returns how this
- *  rank fared. */
+/** The main thread from the first block to the moment when every rank is done or has stopped. Returns how
+ *  this rank fared. */
 PARCEL_MUST_CHECK parcel_status parcel__sweep_watch(parcel_run *run);
 
 #endif

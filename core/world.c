@@ -266,7 +266,7 @@ void parcel_world_warn(const parcel_world *world, const char *format, ...)
   char text[PARCEL_ERROR_SIZE];
   va_list arguments;
   va_start(arguments, format);
-  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): not so, but it loses sight where a call is inlined */
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): a false alarm where this is inlined */
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   fprintf(stderr, "%s: warning: %s\n", program_invocation_short_name, text);

@@ -109,9 +109,9 @@ typedef struct parcel_sweep_options {
    *  its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
   double stall_seconds;
 
-  /** Each thread hands its slices to a worker process of its own (parcel/workers.h; parcel_workers_prepare must
-   *  have been called): a crash in a kernel is then a failure like any other, with the signal's name. The
-   *  sweep's ctx, and what it points to, is in shared memory (parcel_shared_alloc) or unchanged since
+  /** Each thread hands its slices to a worker process of its own (parcel/workers.h; parcel_workers_prepare
+   *  must have been called): a crash in a kernel is then a failure like any other, with the signal's name.
+   *  The sweep's ctx, and what it points to, is in shared memory (parcel_shared_alloc) or unchanged since
    *  parcel_workers_prepare. */
   bool in_processes;
 
