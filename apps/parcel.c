@@ -13,11 +13,12 @@ static const struct command {
     {"diff", NULL, parcel_diff_command},     {"doctor", NULL, parcel_doctor_command},
     {"export", parcel_export_command, NULL}, {"info", parcel_info_command, NULL},
     {"job", parcel_job_command, NULL},       {"merge", NULL, parcel_merge_command},
-    {"plan", parcel_plan_command, NULL},     {"verify", NULL, parcel_verify_command},
+    {"plan", parcel_plan_command, NULL},     {"top", parcel_top_command, NULL},
+    {"verify", NULL, parcel_verify_command},
 };
 
 /* The names of the commands, for errors and for help. */
-#define COMMAND_NAMES "diff, doctor, export, info, job, merge, plan, verify"
+#define COMMAND_NAMES "diff, doctor, export, info, job, merge, plan, top, verify"
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -53,6 +54,7 @@ static const struct argp parser = {.options = options,
                                        "  job     a batch script fitted to a request\n"
                                        "  merge   files of adjacent ranges into one (*)\n"
                                        "  plan    how a range would be divided over parts, blocks or steps\n"
+                                       "  top     how far a run is, from another shell\n"
                                        "  verify  whether a file is complete and undamaged (*)\n\n"
                                        "(*) by all ranks, where mpirun starts several.\n\n"
                                        "Exit status: 0 done, 1 failed, 2 wrong usage."};

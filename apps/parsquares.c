@@ -67,6 +67,7 @@ typedef struct job {
   parsquares_arguments *arguments;
   parcel_sweep sweep;
   parcel_trace *trace; /* NULL: nobody asked for one */
+  parcel_status_file *shown;
   parcel_results_history history;
   parcel_sweep_report report;
   bool is_summed; /* every value of the range was seen, and sums[] are theirs */
@@ -115,8 +116,15 @@ static parcel_status compute(job *job, parcel_results *results)
 {
   const parsquares_arguments *arguments = job->arguments;
   parcel_meter meter = parcel_meter_make(arguments->is_quiet ? PARCEL_PROGRESS_NONE : arguments->progress);
-  const parcel_sweep_options how = {.show = parcel_meter_show,
-                                    .show_ctx = &meter,
+  job->history = parcel_results_get_history(results);
+  parcel_status status = parcel_world_agree(
+      job->world,
+      parcel_status_file_open(job->world, &job->sweep, job->history.is_complete ? NULL : arguments->output,
+                              parcel_meter_show, &meter, &job->shown));
+  if (status)
+    return status;
+  const parcel_sweep_options how = {.show = parcel_status_file_show,
+                                    .show_ctx = job->shown,
                                     .signals = parcel_signals_catch(),
                                     .deadline_seconds = arguments->deadline_seconds,
                                     .halt_file = arguments->halt_file,
@@ -126,9 +134,7 @@ static parcel_status compute(job *job, parcel_results *results)
                                     .on_error = arguments->on_error,
                                     .max_failures = arguments->max_failures,
                                     .trace = job->trace};
-  job->history = parcel_results_get_history(results);
-  parcel_status status =
-      parcel_sweep_run(job->world, &job->sweep, parcel_results_sink(results), &how, &job->report);
+  status = parcel_sweep_run(job->world, &job->sweep, parcel_results_sink(results), &how, &job->report);
   job->is_summed = !status && !job->history.is_complete && !arguments->retries &&
                    job->report.failures + job->history.failures == 0;
   if (job->is_summed && !(status = add_up_ranks(job->world, &arguments->powers, job->sums)))
@@ -156,7 +162,9 @@ static parcel_status run_job(job *job)
     status = parcel_results_create(job->world, &job->sweep, arguments->output, &file, &results);
   if (!status)
     status = compute(job, results);
-  return parcel_results_close(&results, status);
+  status = parcel_results_close(&results, status);
+  parcel_status_file_close(&job->shown);
+  return status;
 }
 
 static parcel_status run(const parcel_world *world, parsquares_arguments *arguments)

@@ -73,29 +73,51 @@ static void format_time(double seconds, char *text, size_t size)
     snprintf(text, size, "%lld:%02lld", whole / 60, whole % 60);
 }
 
-static void draw_bar(parcel_meter *meter, double fraction, const char *rate, const char *left)
+/* What both forms say. */
+typedef struct figures {
+  double fraction;
+  char rate[32], left[32], failed[48];
+} figures;
+
+static figures figures_of(const parcel_progress *progress, const char *separator)
 {
-  char cells[BAR_CELLS + 1];
-  const int full = (int)(fraction * BAR_CELLS);
-  memset(cells, ' ', BAR_CELLS);
-  memset(cells, '=', (size_t)full);
-  cells[BAR_CELLS] = '\0';
-  fprintf(stderr, "\r[%s] %5.1f %%  %s/s  ETA %s \033[K", cells, 100 * fraction, rate, left);
-  fflush(stderr);
-  meter->has_bar = true;
+  figures out = {.left = "-"};
+  const double done = (double)progress->done;
+  const double rate = progress->elapsed_seconds > 0 ? done / progress->elapsed_seconds : 0;
+  out.fraction = progress->done < progress->total ? done / (double)progress->total : 1;
+  format_rate(rate, out.rate, sizeof out.rate);
+  if (rate > 0)
+    format_time((double)(progress->total - progress->done) / rate, out.left, sizeof out.left);
+  if (progress->failures > 0)
+    snprintf(out.failed, sizeof out.failed, "%s%" PRId64 " failed", separator, progress->failures);
+  return out;
 }
 
-static void write_line(const parcel_progress *progress, double fraction, const char *rate, const char *left)
+char *parcel_progress_format(const parcel_progress *progress, char text[PARCEL_PROGRESS_TEXT_SIZE])
 {
-  fprintf(stderr, "progress: %5.1f %%, %" PRId64 " of %" PRId64 ", %s/s, ETA %s\n", 100 * fraction,
-          progress->done, progress->total, rate, left);
+  const figures f = figures_of(progress, ", ");
+  snprintf(text, PARCEL_PROGRESS_TEXT_SIZE, "%5.1f %%, %" PRId64 " of %" PRId64 ", %s/s, ETA %s%s",
+           100 * f.fraction, progress->done, progress->total, f.rate, f.left, f.failed);
+  return text;
+}
+
+char *parcel_progress_format_bar(const parcel_progress *progress, char text[PARCEL_PROGRESS_TEXT_SIZE])
+{
+  char cells[BAR_CELLS + 1];
+  const figures f = figures_of(progress, "  ");
+  memset(cells, ' ', BAR_CELLS);
+  memset(cells, '=', (size_t)(f.fraction * BAR_CELLS));
+  cells[BAR_CELLS] = '\0';
+  snprintf(text, PARCEL_PROGRESS_TEXT_SIZE, "[%s] %5.1f %%  %s/s  ETA %s%s", cells, 100 * f.fraction, f.rate,
+           f.left, f.failed);
+  return text;
 }
 
 void parcel_meter_show(void *ctx, const parcel_progress *progress)
 {
   parcel_meter *meter = ctx;
-  char rate[32];
-  char left[32] = "-";
+  char text[PARCEL_PROGRESS_TEXT_SIZE];
+  const bool is_bar = meter->kind == PARCEL_PROGRESS_BAR;
 
   if (meter->kind == PARCEL_PROGRESS_NONE)
     return;
@@ -107,17 +129,11 @@ void parcel_meter_show(void *ctx, const parcel_progress *progress)
   }
   if (progress->elapsed_seconds < meter->next_seconds || progress->total < 1)
     return;
-  const double per_second = (double)progress->done / progress->elapsed_seconds;
-  format_rate(per_second, rate, sizeof rate);
-  if (progress->done > 0)
-    format_time((double)(progress->total - progress->done) / per_second, left, sizeof left);
-  double fraction = (double)progress->done / (double)progress->total;
-  if (fraction > 1)
-    fraction = 1;
-  if (meter->kind == PARCEL_PROGRESS_BAR)
-    draw_bar(meter, fraction, rate, left);
+  if (is_bar)
+    fprintf(stderr, "\r%s \033[K", parcel_progress_format_bar(progress, text));
   else
-    write_line(progress, fraction, rate, left);
-  meter->next_seconds = progress->elapsed_seconds +
-                        (meter->kind == PARCEL_PROGRESS_BAR ? bar_every_seconds : log_every_seconds);
+    fprintf(stderr, "progress: %s\n", parcel_progress_format(progress, text));
+  fflush(stderr);
+  meter->has_bar = is_bar;
+  meter->next_seconds = progress->elapsed_seconds + (is_bar ? bar_every_seconds : log_every_seconds);
 }

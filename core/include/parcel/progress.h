@@ -21,6 +21,16 @@ typedef struct parcel_progress {
   parcel_index failures;  /* positions among those done that failed and are on record */
 } parcel_progress;
 
+enum { PARCEL_PROGRESS_TEXT_SIZE = 192 };
+
+/** " 42.0 %, 42 of 100, 12 M/s, ETA 0:12, 3 failed"; what failed only if anything did.  Returns text. */
+PARCEL_API char *parcel_progress_format(const parcel_progress *progress,
+                                        char text[PARCEL_PROGRESS_TEXT_SIZE]);
+
+/** "[=====     ]  42.0 %  12 M/s  ETA 0:12  3 failed".  Returns text. */
+PARCEL_API char *parcel_progress_format_bar(const parcel_progress *progress,
+                                            char text[PARCEL_PROGRESS_TEXT_SIZE]);
+
 /** Shows progress; must return soon. */
 typedef void (*parcel_progress_show)(void *ctx, const parcel_progress *progress);
 

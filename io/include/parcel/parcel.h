@@ -31,6 +31,7 @@
 #include <parcel/shared.h>
 #include <parcel/signals.h>
 #include <parcel/sink.h>
+#include <parcel/status_file.h>
 #include <parcel/sweep.h>
 #include <parcel/trace.h>
 #include <parcel/workers.h>
