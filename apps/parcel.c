@@ -14,11 +14,11 @@ static const struct command {
     {"export", parcel_export_command, NULL}, {"info", parcel_info_command, NULL},
     {"job", parcel_job_command, NULL},       {"merge", NULL, parcel_merge_command},
     {"plan", parcel_plan_command, NULL},     {"top", parcel_top_command, NULL},
-    {"verify", NULL, parcel_verify_command},
+    {"verify", NULL, parcel_verify_command}, {"whatif", parcel_whatif_command, NULL},
 };
 
 /* The names of the commands, for errors and for help. */
-#define COMMAND_NAMES "diff, doctor, export, info, job, merge, plan, top, verify"
+#define COMMAND_NAMES "diff, doctor, export, info, job, merge, plan, top, verify, whatif"
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -55,7 +55,8 @@ static const struct argp parser = {.options = options,
                                        "  merge   files of adjacent ranges into one (*)\n"
                                        "  plan    how a range would be divided over parts, blocks or steps\n"
                                        "  top     how far a run is, from another shell\n"
-                                       "  verify  whether a file is complete and undamaged (*)\n\n"
+                                       "  verify  whether a file is complete and undamaged (*)\n"
+                                       "  whatif  how long a recorded run would take with other ranks\n\n"
                                        "(*) by all ranks, where mpirun starts several.\n\n"
                                        "Exit status: 0 done, 1 failed, 2 wrong usage."};
 

@@ -13,6 +13,7 @@ PARCEL_MUST_CHECK parcel_status parcel_info_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_job_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_plan_command(int argc, char **argv);
 PARCEL_MUST_CHECK parcel_status parcel_top_command(int argc, char **argv);
+PARCEL_MUST_CHECK parcel_status parcel_whatif_command(int argc, char **argv);
 
 /* ---- by all ranks: collective over the world; the same status on every rank ---- */
 
