@@ -150,7 +150,7 @@ static void a_scattered_list_is_done_and_nothing_else(void **state)
 
 static void a_stop_or_failure_at_any_moment_ends_everywhere(void **state)
 {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 20; ++round) {
     field field = make_field(round % 2 ? UNIFORM : LOGNORMAL, 100);
     const parcel_sweep_schedule schedule = (parcel_sweep_schedule)(round % 5);
     const int stopper = round % mpi_test_size();
