@@ -53,34 +53,41 @@ static parcel_status judge_span(void *ctx, parcel_span positions, int worker)
 
 /* ---- through HDF5, by the main thread ---- */
 
-/* The good blocks once more, column by column; scratch has room for a block's values twice. */
+/* One column of a good block once more.
+ *
+ * here, there  room for a block's values each
+ * INVALID: HDF5 cannot read this file here, whatever is in it. */
+static parcel_status compare_column(const checking *checking, parcel_index b, int c, void *here, void *there)
+{
+  int columns = 0;
+  const parcel_column *column = &parcel_reader_columns(checking->reader, &columns)[c];
+  const parcel_span span =
+      parcel_block_grid_span(parcel_reader_grid(checking->reader), checking->blocks.begin + b);
+  const size_t bytes = (size_t)((span.end - span.begin) * parcel_column_bytes(column));
+  const parcel_status status = parcel_reader_values_by_hdf5(checking->reader, c, span, there);
+  if (status == PARCEL_INVALID)
+    return status;
+  if (parcel_reader_values(checking->reader, c, span, here))
+    checking->verdicts[b] = BLOCKS_UNREADABLE;
+  else if (status || memcmp(here, there, bytes) != 0)
+    checking->verdicts[b] = BLOCKS_STRANGE;
+  return PARCEL_OK;
+}
+
 static parcel_status judge_deeply(const checking *checking)
 {
   int columns = 0;
-  const parcel_column *column = parcel_reader_columns(checking->reader, &columns);
+  parcel_reader_columns(checking->reader, &columns);
   const size_t room = parcel_reader_scratch_bytes(checking->reader);
   char *here = malloc(room + 1);
   char *there = malloc(room + 1);
-  if (!here || !there) {
-    free(here);
-    free(there);
-    return parcel_fail(PARCEL_MEMORY, "no memory for two blocks");
-  }
-  for (parcel_index b = 0; b < checking->blocks.end - checking->blocks.begin; ++b) {
-    const parcel_span span =
-        parcel_block_grid_span(parcel_reader_grid(checking->reader), checking->blocks.begin + b);
-    for (int c = 0; c < columns && checking->verdicts[b] == BLOCKS_GOOD; ++c) {
-      const size_t bytes = (size_t)((span.end - span.begin) * parcel_column_bytes(&column[c]));
-      if (parcel_reader_values(checking->reader, c, span, here))
-        checking->verdicts[b] = BLOCKS_UNREADABLE;
-      else if (parcel_reader_values_by_hdf5(checking->reader, c, span, there) ||
-               memcmp(here, there, bytes) != 0)
-        checking->verdicts[b] = BLOCKS_STRANGE;
-    }
-  }
+  parcel_status status = here && there ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for two blocks");
+  for (parcel_index b = 0; b < checking->blocks.end - checking->blocks.begin; ++b)
+    for (int c = 0; c < columns && !status && checking->verdicts[b] == BLOCKS_GOOD; ++c)
+      status = compare_column(checking, b, c, here, there);
   free(here);
   free(there);
-  return PARCEL_OK;
+  return status;
 }
 
 /* ---- the report ---- */

@@ -90,11 +90,9 @@ static parcel_status select_columns(const arguments *arguments, selection *selec
     return parcel_fail(PARCEL_MEMORY, "no memory for the list of columns");
   for (const char *list = arguments->columns; list && !status;)
     list = take_name(selection, list, &status);
-  if (!arguments->columns)
-    while (selection->count < all) {
-      selection->numbers[selection->count] = selection->count;
-      ++selection->count;
-    }
+  for (int c = 0; c < all && !arguments->columns; ++c)
+    if (!parcel_column_is_index(&selection->columns[c])) /* it is printed anyway */
+      selection->numbers[selection->count++] = c;
   return status;
 }
 

@@ -13,11 +13,11 @@
 static parcel_status add_up_ranks(const parcel_world *world, const powers *powers, powers_sum sums[])
 {
   enum { LIMBS = 4 };
-  uint64_t limbs[POWERS_MOST][LIMBS] = {{0}};
+  uint64_t limbs[POWERS_COLUMNS][LIMBS] = {{0}};
   for (int c = 0; c < powers->count; ++c)
     for (int l = 0; l < LIMBS; ++l)
       limbs[c][l] = (uint64_t)(powers_sum_of(powers, c) >> (32 * l)) & UINT32_MAX;
-  const int code = MPI_Allreduce(MPI_IN_PLACE, limbs, POWERS_MOST * LIMBS, MPI_UINT64_T, MPI_SUM,
+  const int code = MPI_Allreduce(MPI_IN_PLACE, limbs, POWERS_COLUMNS * LIMBS, MPI_UINT64_T, MPI_SUM,
                                  parcel_world_comm(world));
   for (int c = 0; c < powers->count; ++c) {
     sums[c] = 0;
@@ -71,7 +71,7 @@ typedef struct job {
   parcel_results_history history;
   parcel_sweep_report report;
   bool is_summed; /* every value of the range was seen, and sums[] are theirs */
-  powers_sum sums[POWERS_MOST];
+  powers_sum sums[POWERS_COLUMNS];
 } job;
 
 static void print_report(const job *job)
@@ -112,10 +112,29 @@ static parcel_status report_time(const job *job, parcel_status status)
   return report.outcome;
 }
 
+/* How the sweep runs, but for who looks at it. */
+static parcel_sweep_options sweep_options(const parsquares_arguments *arguments)
+{
+  return (parcel_sweep_options){.signals = parcel_signals_catch(),
+                                .deadline_seconds = arguments->deadline_seconds,
+                                .halt_file = arguments->halt_file,
+                                .in_processes = arguments->in_processes,
+                                .slice_seconds = arguments->slice_seconds,
+                                .stall_seconds = arguments->stall_seconds,
+                                .on_error = arguments->on_error,
+                                .max_failures = arguments->max_failures};
+}
+
+static parcel_meter make_meter(const parsquares_arguments *arguments)
+{
+  return parcel_meter_make(arguments->is_quiet ? PARCEL_PROGRESS_NONE : arguments->progress);
+}
+
 static parcel_status compute(job *job, parcel_results *results)
 {
   const parsquares_arguments *arguments = job->arguments;
-  parcel_meter meter = parcel_meter_make(arguments->is_quiet ? PARCEL_PROGRESS_NONE : arguments->progress);
+  parcel_meter meter = make_meter(arguments);
+  parcel_sweep_options how = sweep_options(arguments);
   job->history = parcel_results_get_history(results);
   parcel_status status = parcel_world_agree(
       job->world,
@@ -123,17 +142,9 @@ static parcel_status compute(job *job, parcel_results *results)
                               parcel_meter_show, &meter, &job->shown));
   if (status)
     return status;
-  const parcel_sweep_options how = {.show = parcel_status_file_show,
-                                    .show_ctx = job->shown,
-                                    .signals = parcel_signals_catch(),
-                                    .deadline_seconds = arguments->deadline_seconds,
-                                    .halt_file = arguments->halt_file,
-                                    .in_processes = arguments->in_processes,
-                                    .slice_seconds = arguments->slice_seconds,
-                                    .stall_seconds = arguments->stall_seconds,
-                                    .on_error = arguments->on_error,
-                                    .max_failures = arguments->max_failures,
-                                    .trace = job->trace};
+  how.show = parcel_status_file_show;
+  how.show_ctx = job->shown;
+  how.trace = job->trace;
   status = parcel_sweep_run(job->world, &job->sweep, parcel_results_sink(results), &how, &job->report);
   job->is_summed = !status && !job->history.is_complete && !arguments->retries &&
                    job->report.failures + job->history.failures == 0;
@@ -167,6 +178,24 @@ static parcel_status run_job(job *job)
   return status;
 }
 
+static parcel_status run_sample(const job *job)
+{
+  const parsquares_arguments *arguments = job->arguments;
+  const parcel_sample_options sample = {.fraction = arguments->sample_fraction,
+                                        .seed = arguments->sample_seed,
+                                        .compression = arguments->compression};
+  parcel_meter meter = make_meter(arguments);
+  parcel_sweep_options how = sweep_options(arguments);
+  parcel_sample_report report;
+  how.show = parcel_meter_show;
+  how.show_ctx = &meter;
+  const parcel_status status =
+      parcel_sample_run(job->world, &job->sweep, arguments->output, &sample, &how, &report);
+  if (!status && parcel_world_rank(job->world) == 0 && !arguments->is_quiet)
+    parcel_sample_print(&report, stdout);
+  return status;
+}
+
 static parcel_status run(const parcel_world *world, parsquares_arguments *arguments)
 {
   job job = {.world = world,
@@ -180,6 +209,8 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                        .threads = arguments->threads,
                        .block = arguments->block,
                        .schedule = arguments->schedule}};
+  if (arguments->is_sample)
+    return run_sample(&job);
   parcel_status status = run_job(&job);
   if ((!status || status == PARCEL_FAILURES) && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(&job);

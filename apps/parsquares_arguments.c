@@ -14,6 +14,7 @@ enum {
   KEY_HALT_FILE,
   KEY_STALL_TIMEOUT,
   KEY_RESUME,
+  KEY_WITH_INDEX,
   KEY_ON_ERROR,
   KEY_MAX_FAILURES,
   KEY_RETRY_FAILED,
@@ -21,6 +22,7 @@ enum {
   KEY_COMPRESS,
   KEY_REPORT,
   KEY_TRACE,
+  KEY_SAMPLE,
   KEY_WORKERS,
   KEY_KERNEL_TIMEOUT
 };
@@ -41,9 +43,11 @@ static const struct argp_option options[] = {
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
     {"io", KEY_IO, "MODE", 0, "auto (default: collective on NFS, else direct), direct or collective", 0},
     {"compress", KEY_COMPRESS, "KIND", OPTION_ARG_OPTIONAL,
-     "compress the columns: none (default), or deflate[,LEVEL] with level 1 to 9 (4), which every HDF5 can "
-     "read",
+     "compress the columns: none (default); deflate[,LEVEL] with level 1 to 9 (4), which every HDF5 can "
+     "read; "
+     "zstd[,LEVEL] with level 1 to 19 (3), for which readers need a plugin",
      0},
+    {"with-index", KEY_WITH_INDEX, NULL, 0, "write the index values as a column, too", 0},
     {"resume", KEY_RESUME, NULL, 0,
      "go on with FILE.part; start afresh if there is none, do nothing if FILE is complete", 0},
     {"on-error", KEY_ON_ERROR, "WHAT", 0,
@@ -61,6 +65,8 @@ static const struct argp_option options[] = {
     {"progress", KEY_PROGRESS, "KIND", 0, "auto (default), bar, log or none; to stderr", 0},
     {"report", KEY_REPORT, "FILE", 0, "write where the time went to FILE.html or FILE.json", 0},
     {"trace", KEY_TRACE, "FILE", 0, "write what every thread did to FILE, for ui.perfetto.dev", 0},
+    {"sample", KEY_SAMPLE, "P%[,SEED]", 0,
+     "compute a random sample of the blocks, write no FILE, and estimate what all of it would take", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {"verbose", 'v', NULL, 0, "print more about the run", 0},
     {"help", '?', NULL, 0, "give this help", 1},
@@ -84,18 +90,44 @@ static parcel_status parse_trace(const char *path, const char **out)
   return command_line_file("--trace", path, out);
 }
 
+/* "0.5%"; *rest is what follows. */
+static parcel_status parse_percentage(const char *option, const char *text, double *out, const char **rest)
+{
+  char *end = NULL;
+  const double percent = strtod(text, &end);
+  if (end == text || *end != '%' || !(percent > 0 && percent <= 100))
+    return parcel_fail(PARCEL_INVALID, "%s: '%s' is no percentage above 0%% and up to 100%%", option, text);
+  *out = percent;
+  *rest = end + 1;
+  return PARCEL_OK;
+}
+
 /* "100", or "0.5%" of the range. */
 static parcel_status parse_max_failures(const char *text, parsquares_arguments *into)
 {
-  char *end = NULL;
+  const char *rest = NULL;
   if (!strchr(text, '%'))
     return command_line_count("--max-failures", text, INT64_MAX, &into->max_failures);
-  into->max_failures_percent = strtod(text, &end);
-  if (end == text || strcmp(end, "%") != 0 ||
-      !(into->max_failures_percent > 0 && into->max_failures_percent <= 100))
-    return parcel_fail(PARCEL_INVALID, "--max-failures: '%s' is no percentage above 0%% and up to 100%%",
-                       text);
-  return PARCEL_OK;
+  const parcel_status status = parse_percentage("--max-failures", text, &into->max_failures_percent, &rest);
+  return status || *rest == '\0' ? status
+                                 : parcel_fail(PARCEL_INVALID, "--max-failures: '%s' follows '%%'", rest);
+}
+
+/* "1%", "1%,7". */
+static parcel_status parse_sample(const char *text, parsquares_arguments *into)
+{
+  const char *rest = NULL;
+  double percent = 0;
+  parcel_index seed = 0;
+  parcel_status status = parse_percentage("--sample", text, &percent, &rest);
+  if (!status && *rest == ',')
+    status = command_line_count("--sample: the seed", rest + 1, INT64_MAX, &seed);
+  else if (!status && *rest != '\0')
+    status = parcel_fail(PARCEL_INVALID, "--sample: '%s' follows '%%'; ',SEED' may", rest);
+  into->is_sample = true;
+  into->sample_fraction = percent / 100;
+  into->sample_seed = (uint64_t)seed;
+  return status;
 }
 
 static parcel_status parse_deadline(const char *text, parsquares_arguments *into)
@@ -142,6 +174,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_IO: return parcel_io_mode_parse(value, &into->io);
   case KEY_COMPRESS: return parcel_compression_parse(value ? value : "deflate", &into->compression);
   case KEY_RESUME: into->resumes = true; return PARCEL_OK;
+  case KEY_WITH_INDEX: into->has_index = true; return PARCEL_OK;
   case KEY_RETRY_FAILED: into->retries = true; return PARCEL_OK;
   case KEY_ON_ERROR: return command_line_on_error(value, &into->on_error);
   case KEY_MAX_FAILURES: return parse_max_failures(value, into);
@@ -150,6 +183,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_STALL_TIMEOUT: return command_line_seconds("--stall-timeout", value, &into->stall_seconds);
   case KEY_PROGRESS: return parcel_progress_parse(value, &into->progress);
   case KEY_REPORT: return parse_report(value, &into->report);
+  case KEY_SAMPLE: return parse_sample(value, into);
   case KEY_TRACE: return parse_trace(value, &into->trace);
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
@@ -187,6 +221,10 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
     if (arguments->io == PARCEL_IO_COLLECTIVE)
       return parcel_fail(PARCEL_INVALID, "--compress excludes --io=collective: each rank writes by itself");
   }
+  if (arguments->is_sample && (arguments->retries || arguments->report || arguments->trace))
+    return parcel_fail(PARCEL_INVALID, "--sample excludes --retry-failed, --report and --trace");
+  if (arguments->has_index)
+    powers_add_index(&arguments->powers);
   if (arguments->retries)
     arguments->on_error = PARCEL_ON_ERROR_RECORD;
   if (arguments->max_failures_percent > 0)

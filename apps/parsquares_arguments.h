@@ -18,6 +18,7 @@ typedef struct parsquares_arguments {
   powers powers;
   int threads;        /* 0: the CPUs of the rank */
   parcel_index block; /* 0: chosen */
+  bool has_index;     /* as a column */
   parcel_sweep_schedule schedule;
   bool replaces;
   parcel_io_mode io;
@@ -35,6 +36,9 @@ typedef struct parsquares_arguments {
   const char *halt_file;       /* NULL: none */
   parcel_progress_kind progress;
   const char *report, *trace; /* files; NULL: none */
+  bool is_sample;             /* estimates what the run would take, instead of it */
+  double sample_fraction;
+  uint64_t sample_seed;
   bool is_quiet, is_verbose;
 } parsquares_arguments;
 

@@ -44,6 +44,16 @@ parcel_status powers_parse(const char *text, powers *out)
   return status;
 }
 
+void powers_add_index(powers *powers)
+{
+  for (int c = powers->count++; c > 0; --c) {
+    powers->exponents[c] = powers->exponents[c - 1];
+    powers->columns[c] = powers->columns[c - 1];
+  }
+  powers->exponents[0] = 1;
+  powers->columns[0] = (parcel_column){.name = "index", .type = PARCEL_INT64, .units = "1"};
+}
+
 /* ---- what fits ---- */
 
 static bool fits(uint64_t base, int exponent, uint64_t limit)

@@ -8,7 +8,7 @@
 
 #include <parcel/sweep.h>
 
-enum { POWERS_MOST = 9, POWERS_SUM_TEXT_SIZE = 48 };
+enum { POWERS_MOST = 9, POWERS_COLUMNS = POWERS_MOST + 1, POWERS_SUM_TEXT_SIZE = 48 };
 
 /** 128 bits hold the sum of any column: less than 2^63 values of 64 bits each. */
 __extension__ typedef __int128 powers_sum;
@@ -16,15 +16,18 @@ __extension__ typedef __int128 powers_sum;
 /** Which powers to compute: the context of the kernel. */
 typedef struct powers {
   int count;
-  int exponents[POWERS_MOST];
-  parcel_column columns[POWERS_MOST]; /* even powers uint64, odd powers int64 */
+  int exponents[POWERS_COLUMNS];
+  parcel_column columns[POWERS_COLUMNS]; /* even powers uint64, odd powers int64 */
   struct {
     _Atomic uint64_t low, high;
-  } sums[POWERS_MOST]; /* of all values computed so far, modulo 2^128 */
+  } sums[POWERS_COLUMNS]; /* of all values computed so far, modulo 2^128 */
 } powers;
 
 /** Reads "2" or "2,3,4": different powers, 1 to 9.  Errors: INVALID. */
 PARCEL_MUST_CHECK parcel_status powers_parse(const char *text, powers *out);
+
+/** The index values, too, as the first column. Once. */
+void powers_add_index(powers *powers);
 
 /** Refuses a range in which any power does not fit its type; the text names the first such index.  Errors:
  *  RANGE. */

@@ -33,6 +33,11 @@ parcel_index parcel_columns_bytes(const parcel_column columns[], int count)
   return bytes;
 }
 
+bool parcel_column_is_index(const parcel_column *column)
+{
+  return strcmp(column->name, "index") == 0;
+}
+
 /* NaN, and netCDF's NC_FILL_BYTE, NC_FILL_UBYTE, ... for integers. */
 static void fill_value(parcel_type type, void *value)
 {
@@ -81,7 +86,13 @@ static parcel_status check_column(const parcel_column columns[], int c)
     return parcel_fail(PARCEL_INVALID,
                        "column %d: '%s' is no name; use a letter, then letters, digits and '_'", c,
                        name ? name : "");
-  if (strcmp(name, "index") == 0 || strcmp(name, "parcel") == 0 || is_width_name(name))
+  if (parcel_column_is_index(&columns[c]) &&
+      (c > 0 || columns[c].type != PARCEL_INT64 || parcel_column_width(&columns[c]) > 1))
+    return parcel_fail(
+        PARCEL_INVALID,
+        "column 'index': it has the index values, so it must be the first column, INT64 and one "
+        "value wide");
+  if (strcmp(name, "parcel") == 0 || is_width_name(name))
     return parcel_fail(PARCEL_INVALID, "column '%s': the file needs this name itself; choose another", name);
   for (int other = 0; other < c; ++other)
     if (strcmp(name, columns[other].name) == 0)

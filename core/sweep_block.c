@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "sweep_impl.h"
@@ -103,6 +104,17 @@ static void *const *part_columns(const parcel_run *run, parcel_worker *own, parc
   return own->part;
 }
 
+/* What a position has that failed: no values, but an index. */
+static void fill(const parcel_run *run, parcel_index position, void *const values[])
+{
+  const parcel_index index = parcel__sweep_index(run, position);
+  for (int c = 0; c < run->sweep->column_count; ++c)
+    if (parcel_column_is_index(&run->sweep->columns[c]))
+      memcpy(values[c], &index, sizeof index);
+    else
+      parcel_column_fill(&run->sweep->columns[c], values[c], 1);
+}
+
 /* Computes what can be computed of positions that failed together, in ascending order, and lists the rest
  * with fill values in their places. f failures among k positions cost at most 2 f log2(k) + 1 calls. */
 static parcel_status sift(parcel_run *run, parcel_worker *own, parcel_index begin, parcel_span bad,
@@ -114,8 +126,7 @@ static parcel_status sift(parcel_run *run, parcel_worker *own, parcel_index begi
     return status;
   if (bad.end - bad.begin == 1) {
     void *const *values = part_columns(run, own, bad.begin - begin);
-    for (int c = 0; c < run->sweep->column_count; ++c)
-      parcel_column_fill(&run->sweep->columns[c], values[c], 1);
+    fill(run, bad.begin, values);
     return add_failure(run, own, bad.begin, status);
   }
   for (int h = 0; h < 2; ++h) {

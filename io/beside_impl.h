@@ -5,6 +5,11 @@
 
 #include "file_impl.h"
 
+/* Their suffixes. */
+#define PARCEL_BESIDE_JOURNAL ".failures."
+#define PARCEL_BESIDE_SPOOL   ".spool."
+#define PARCEL_BESIDE_STATUS  ".status.json"
+
 /** Calls visit for every file beside the .part whose name is the .part's, then suffix, then anything, until
  *  one of the calls fails.
  *
@@ -15,7 +20,10 @@ PARCEL_MUST_CHECK parcel_status parcel__beside_visit(const parcel_file *file, co
                                                                             const char *rest),
                                                      void *ctx);
 
-/** A visit that removes the file, if it can. */
-parcel_status parcel__beside_remove(void *ctx, char *path, const char *rest);
+/** Whether there is any of them. */
+bool parcel__beside_has_any(const parcel_file *file);
+
+/** Removes them all; what cannot be removed does no harm, since none of it fits another .part. */
+void parcel__beside_clear(const parcel_file *file);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "beside_impl.h"
 #include "fault_impl.h"
 #include "file_lock_impl.h"
 
@@ -132,4 +133,17 @@ parcel_status parcel__claim_show(const parcel_file *file, int fd)
   if (!status)
     status = parcel__file_sync(file, fd);
   return status ? status : name_part(file);
+}
+
+/* While the fresh name is locked, nobody makes a .part that the files could belong to. */
+void parcel__claim_clear(const parcel_file *file)
+{
+  int fd = -1;
+  if ((!parcel__beside_has_any(file) && access(file->fresh, F_OK) != 0) ||
+      parcel__lock_open(file->fresh, true, &fd))
+    return;
+  if (access(file->part, F_OK) != 0 && errno == ENOENT)
+    parcel__beside_clear(file);
+  unlink(file->fresh);
+  close(fd);
 }

@@ -24,4 +24,7 @@ PARCEL_MUST_CHECK parcel_status parcel__claim_make(const parcel_file *file, bool
  *  other hosts see it.  Errors: EXISTS (another run was faster); SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__claim_show(const parcel_file *file, int fd);
 
+/** Removes what a run has left beside a .part that is gone, unless another one is there or being made. */
+void parcel__claim_clear(const parcel_file *file);
+
 #endif

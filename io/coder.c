@@ -1,100 +1,9 @@
-/* HDF5 runs its filters on one thread under one lock, with zlib; here every worker packs its own blocks, and
- * libdeflate does in half the time what zlib does. The bytes are such that HDF5 takes them for its own. */
+/* HDF5 runs its filters on one thread under one lock; here every worker packs its own blocks. The bytes are such
+ * that HDF5 takes them for its own. */
 #include "coder_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(PARCEL_WITH_LIBDEFLATE)
-#include <libdeflate.h>
-#elif defined(PARCEL_WITH_ZLIB)
-#include <zlib.h>
-#endif
-
-/* ---- deflate ---- */
-
-#if defined(PARCEL_WITH_LIBDEFLATE)
-
-static bool make_tools(parcel_coder *coder)
-{
-  coder->inflate = libdeflate_alloc_decompressor();
-  coder->deflate = coder->level > 0 ? libdeflate_alloc_compressor(coder->level) : NULL;
-  return coder->inflate && (coder->deflate || coder->level == 0);
-}
-
-static void free_tools(parcel_coder *coder)
-{
-  if (coder->inflate)
-    libdeflate_free_decompressor(coder->inflate);
-  if (coder->deflate)
-    libdeflate_free_compressor(coder->deflate);
-}
-
-/* 0 if it takes more than `room`. */
-static size_t deflate_bytes(parcel_coder *coder, const char *from, size_t bytes, char *to, size_t room)
-{
-  return libdeflate_zlib_compress(coder->deflate, from, bytes, to, room);
-}
-
-static bool inflate_bytes(parcel_coder *coder, const char *from, size_t bytes, char *to, size_t wanted)
-{
-  return libdeflate_zlib_decompress(coder->inflate, from, bytes, to, wanted, NULL) == LIBDEFLATE_SUCCESS;
-}
-
-#else
-
-static bool make_tools(parcel_coder *coder)
-{
-  (void)coder;
-  return true;
-}
-
-static void free_tools(parcel_coder *coder)
-{
-  (void)coder;
-}
-
-#if defined(PARCEL_WITH_ZLIB)
-
-static size_t deflate_bytes(parcel_coder *coder, const char *from, size_t bytes, char *to, size_t room)
-{
-  uLongf taken = room;
-  const int result = compress2((Bytef *)to, &taken, (const Bytef *)from, bytes, coder->level);
-  return result == Z_OK ? taken : 0;
-}
-
-static bool inflate_bytes(parcel_coder *coder, const char *from, size_t bytes, char *to, size_t wanted)
-{
-  (void)coder;
-  uLongf got = wanted;
-  return uncompress((Bytef *)to, &got, (const Bytef *)from, bytes) == Z_OK && got == wanted;
-}
-
-#else
-
-static size_t deflate_bytes(parcel_coder *coder, const char *from, size_t bytes, char *to, size_t room)
-{
-  (void)coder, (void)from, (void)bytes, (void)to, (void)room;
-  return 0;
-}
-
-static bool inflate_bytes(parcel_coder *coder, const char *from, size_t bytes, char *to, size_t wanted)
-{
-  (void)coder, (void)from, (void)bytes, (void)to, (void)wanted;
-  return false;
-}
-
-#endif
-#endif
-
-bool parcel__coder_exists(void)
-{
-#if defined(PARCEL_WITH_LIBDEFLATE) || defined(PARCEL_WITH_ZLIB)
-  return true;
-#else
-  return false;
-#endif
-}
 
 /* ---- shuffle ---- */
 
@@ -145,7 +54,7 @@ parcel_index parcel__coder_pack(parcel_coder *coder, parcel_chunk chunk, const v
 {
   const size_t bytes = (size_t)chunk.bytes;
   shuffle(chunk, values, coder->shuffled);
-  const size_t taken = deflate_bytes(coder, coder->shuffled, bytes, out, bytes - 1);
+  const size_t taken = parcel__codec_pack(&coder->codec, coder->shuffled, bytes, out, bytes - 1);
   if (taken > 0)
     return (parcel_index)taken;
   memcpy(out, coder->shuffled, bytes);
@@ -155,10 +64,11 @@ parcel_index parcel__coder_pack(parcel_coder *coder, parcel_chunk chunk, const v
 parcel_status parcel__coder_unpack(parcel_coder *coder, parcel_chunk chunk, const char *packed,
                                    parcel_index bytes, void *values)
 {
-  const bool is_deflated = bytes != chunk.bytes;
-  if (is_deflated && !inflate_bytes(coder, packed, (size_t)bytes, coder->shuffled, (size_t)chunk.bytes))
+  const bool is_packed = bytes != chunk.bytes;
+  if (is_packed &&
+      !parcel__codec_unpack(&coder->codec, packed, (size_t)bytes, coder->shuffled, (size_t)chunk.bytes))
     return parcel_fail(PARCEL_CORRUPT, "a compressed chunk cannot be decompressed");
-  unshuffle(chunk, is_deflated ? coder->shuffled : packed, values);
+  unshuffle(chunk, is_packed ? coder->shuffled : packed, values);
   return PARCEL_OK;
 }
 
@@ -166,17 +76,17 @@ parcel_status parcel__coder_unpack(parcel_coder *coder, parcel_chunk chunk, cons
 
 static void free_coder(parcel_coder *coder)
 {
-  free_tools(coder);
+  parcel__codec_close(&coder->codec);
   free(coder->shuffled);
   free(coder->packed);
   free(coder);
 }
 
-void parcel__coders_open(parcel_coders *coders, int level, parcel_index chunk_bytes,
+void parcel__coders_open(parcel_coders *coders, parcel_compression compression, parcel_index chunk_bytes,
                          parcel_index packed_bytes)
 {
   *coders = (parcel_coders){.lock = PTHREAD_MUTEX_INITIALIZER,
-                            .level = level,
+                            .compression = compression,
                             .chunk_bytes = chunk_bytes,
                             .packed_bytes = packed_bytes};
 }
@@ -194,10 +104,10 @@ static parcel_status make_coder(const parcel_coders *coders, parcel_coder **out)
 {
   parcel_coder *coder = calloc(1, sizeof *coder);
   if (coder) {
-    coder->level = coders->level;
+    coder->codec.compression = coders->compression;
     coder->shuffled = malloc((size_t)coders->chunk_bytes);
     coder->packed = malloc((size_t)coders->packed_bytes);
-    if (make_tools(coder) && coder->shuffled && coder->packed) {
+    if (parcel__codec_open(&coder->codec) && coder->shuffled && coder->packed) {
       *out = coder;
       return PARCEL_OK;
     }

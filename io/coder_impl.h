@@ -1,20 +1,16 @@
 /** @file
- *  Chunks as HDF5's filters shuffle and deflate make them, without HDF5: by any thread, each with a coder of
+ *  Chunks as HDF5's filters shuffle and deflate, or zstd, make them, without HDF5: by any thread, each with a coder of
  *  its own. A chunk always has all its bytes; what a short last block lacks is zeros. */
 #ifndef PARCEL_CODER_IMPL_H
 #define PARCEL_CODER_IMPL_H
 
 #include <pthread.h>
 
-#include <parcel/results.h>
-
-/** Whether this build can deflate, and inflate. */
-bool parcel__coder_exists(void);
+#include "codec_impl.h"
 
 /** One thread's tools and room. */
 typedef struct parcel_coder {
-  void *deflate, *inflate; /* libdeflate's */
-  int level;
+  parcel_codec codec;
   char *shuffled; /* of the largest chunk */
   char *packed;   /* room for whoever uses the coder */
   struct parcel_coder *next;
@@ -24,12 +20,12 @@ typedef struct parcel_coder {
 typedef struct parcel_coders {
   pthread_mutex_t lock;
   parcel_coder *idle; /* under the lock */
-  int level;
+  parcel_compression compression;
   parcel_index chunk_bytes, packed_bytes;
 } parcel_coders;
 
-/** level  of the compression; 0: only unpacking */
-void parcel__coders_open(parcel_coders *coders, int level, parcel_index chunk_bytes,
+/** compression  of level 0: only unpacking */
+void parcel__coders_open(parcel_coders *coders, parcel_compression compression, parcel_index chunk_bytes,
                          parcel_index packed_bytes);
 void parcel__coders_close(parcel_coders *coders);
 
@@ -44,7 +40,7 @@ typedef struct parcel_chunk {
   parcel_index bytes;   /* of the whole chunk */
 } parcel_chunk;
 
-/** Packs values into out[chunk.bytes]. Returns the bytes it took: chunk.bytes if deflate could not make it
+/** Packs values into out[chunk.bytes]. Returns the bytes it took: chunk.bytes if the codec could not make it
  *  any smaller; it is only shuffled then. */
 parcel_index parcel__coder_pack(parcel_coder *coder, parcel_chunk chunk, const void *values, char *out);
 

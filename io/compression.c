@@ -2,38 +2,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coder_impl.h"
+#include "codec_impl.h"
 #include "compression_impl.h"
-
-enum { DEFAULT_LEVEL = 4, LAST_LEVEL = 9 };
 
 /* HDF5 counts the bytes of a chunk in 32 bits; half of that leaves room for the program's own sums. */
 static const parcel_index most_chunk_bytes = (parcel_index)1 << 31;
 
-static parcel_status parse_level(const char *text, const char *number, int *out)
+typedef struct method {
+  const char *name;
+  int usual_level, last_level;
+  const char *libraries;
+} method;
+
+static const method *method_of(parcel_compression_kind kind)
+{
+  static const method methods[] = {
+      [PARCEL_COMPRESSION_DEFLATE] = {"deflate", 4, 9, "libdeflate and zlib"},
+      [PARCEL_COMPRESSION_ZSTD] = {"zstd", 3, 19, "libzstd"},
+  };
+  return kind == PARCEL_COMPRESSION_DEFLATE || kind == PARCEL_COMPRESSION_ZSTD ? &methods[kind] : NULL;
+}
+
+static parcel_status parse_level(const char *text, const char *number, const method *method, int *out)
 {
   char *end = NULL;
   const long level = strtol(number, &end, 10);
-  if (end == number || *end != '\0' || level < 1 || level > LAST_LEVEL)
+  if (end == number || *end != '\0' || level < 1 || level > method->last_level)
     return parcel_fail(PARCEL_INVALID, "compression '%s': the level must be 1 (fastest) to %d (smallest)",
-                       text, LAST_LEVEL);
+                       text, method->last_level);
   *out = (int)level;
   return PARCEL_OK;
 }
 
+/* "deflate", "deflate,4". */
+static parcel_status parse_kind(const char *text, parcel_compression *out)
+{
+  for (int kind = PARCEL_COMPRESSION_DEFLATE; kind <= PARCEL_COMPRESSION_ZSTD; ++kind) {
+    const method *method = method_of((parcel_compression_kind)kind);
+    const size_t length = strlen(method->name);
+    if (strncmp(text, method->name, length) != 0 || (text[length] != ',' && text[length] != '\0'))
+      continue;
+    *out = (parcel_compression){.kind = (parcel_compression_kind)kind, .level = method->usual_level};
+    return text[length] == ',' ? parse_level(text, text + length + 1, method, &out->level) : PARCEL_OK;
+  }
+  return parcel_fail(PARCEL_INVALID,
+                     "unknown compression '%s'; one of: none, deflate, zstd, or these with "
+                     "',LEVEL'",
+                     text);
+}
+
 parcel_status parcel_compression_parse(const char *text, parcel_compression *out)
 {
-  static const char deflate[] = "deflate";
-  const size_t length = sizeof deflate - 1;
-  parcel_compression read = {.kind = PARCEL_COMPRESSION_DEFLATE, .level = DEFAULT_LEVEL};
-  parcel_status status = PARCEL_OK;
-  if (strcmp(text, "none") == 0)
-    read = (parcel_compression){.kind = PARCEL_COMPRESSION_NONE};
-  else if (strncmp(text, deflate, length) != 0 || (text[length] != ',' && text[length] != '\0'))
-    return parcel_fail(PARCEL_INVALID, "unknown compression '%s'; one of: none, deflate, deflate,LEVEL",
-                       text);
-  else if (text[length] == ',')
-    status = parse_level(text, text + length + 1, &read.level);
+  parcel_compression read = {.kind = PARCEL_COMPRESSION_NONE};
+  parcel_status status = strcmp(text, "none") == 0 ? PARCEL_OK : parse_kind(text, &read);
   if (!status)
     status = parcel__compression_check(read);
   if (!status)
@@ -43,15 +64,15 @@ parcel_status parcel_compression_parse(const char *text, parcel_compression *out
 
 parcel_status parcel__compression_check(parcel_compression compression)
 {
+  const method *method = method_of(compression.kind);
   if (compression.kind == PARCEL_COMPRESSION_NONE)
     return PARCEL_OK;
-  if (compression.kind != PARCEL_COMPRESSION_DEFLATE || compression.level < 1 ||
-      compression.level > LAST_LEVEL)
+  if (!method || compression.level < 1 || compression.level > method->last_level)
     return parcel_fail(PARCEL_INVALID, "no compression has kind %d and level %d", (int)compression.kind,
                        compression.level);
-  if (!parcel__coder_exists())
-    return parcel_fail(PARCEL_INVALID,
-                       "this Parcel was built without libdeflate and zlib: it cannot compress");
+  if (!parcel__codec_exists(compression.kind))
+    return parcel_fail(PARCEL_INVALID, "this Parcel was built without %s: it cannot compress by %s",
+                       method->libraries, method->name);
   return PARCEL_OK;
 }
 
@@ -83,6 +104,7 @@ const char *parcel__compression_text(parcel_compression compression, char text[P
   if (compression.kind == PARCEL_COMPRESSION_NONE)
     snprintf(text, PARCEL_COMPRESSION_TEXT_SIZE, "none");
   else
-    snprintf(text, PARCEL_COMPRESSION_TEXT_SIZE, "deflate,%d", compression.level);
+    snprintf(text, PARCEL_COMPRESSION_TEXT_SIZE, "%s,%d", method_of(compression.kind)->name,
+             compression.level);
   return text;
 }

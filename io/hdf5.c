@@ -98,12 +98,22 @@ static bool write_text(hid_t dataset, hid_t type, const char *name, const char *
   return is_written;
 }
 
+hid_t parcel__hdf5_ordered(hid_t class)
+{
+  const hid_t creation = H5Pcreate(class);
+  H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_obj_track_times(creation, false);
+  return creation;
+}
+
 /* Its closing zero is kept, since netCDF takes a text of one byte for a char. */
 bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size_t size)
 {
   const hid_t type = parcel__hdf5_text_type(size > 0 ? size : strlen(text) + 1);
   const hid_t space = H5Screate(H5S_SCALAR);
-  const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t layout = parcel__hdf5_ordered(H5P_DATASET_CREATE);
+  const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, layout, H5P_DEFAULT);
+  H5Pclose(layout);
   const bool is_made = parcel__hdf5_good(dataset, "create the dataset", name);
   const bool is_written = is_made && write_text(dataset, type, name, text);
   if (is_made)

@@ -15,6 +15,9 @@
  *  header. */
 enum { PARCEL_HDF5_LONGEST_ATTRIBUTE = 4096 };
 
+/** The number of the filter zstd in The HDF Group's registry. */
+enum { PARCEL_HDF5_ZSTD = 32015 };
+
 /** How the process prints HDF5's errors: another library's choice, to be restored. */
 typedef struct parcel_hdf5_printing {
   H5E_auto2_t function;
@@ -38,6 +41,11 @@ bool parcel__hdf5_add_integer_attribute(hid_t object, const char *name, int64_t 
 
 /** size: bytes to reserve; 0 for as many as the text has */
 bool parcel__hdf5_add_text_attribute(hid_t object, const char *name, const char *text, size_t size);
+
+/** Properties for creating an object (of H5P_DATASET_CREATE, ...) whose attributes keep their order. As a
+ *  consequence its header is of version 2, which has a checksum: on a damaged one of version 1, HDF5 1.10.8
+ *  crashes. No times, with which a write would change the header. The caller closes them. */
+hid_t parcel__hdf5_ordered(hid_t class);
 
 /** Adds a scalar dataset: attributes are limited in size, texts here are not.
  *  size: bytes to reserve; 0 for as many as the text has, and its closing zero */

@@ -13,8 +13,6 @@
 #include "checksum_impl.h"
 #include "fault_impl.h"
 
-static const char suffix[] = ".failures.";
-
 static uint64_t checksum_of(const parcel_failure_record *record)
 {
   return parcel__checksum(&record->block_checksum, sizeof *record - sizeof record->checksum, 0);
@@ -25,7 +23,7 @@ static uint64_t checksum_of(const parcel_failure_record *record)
 parcel_status parcel__journal_open(const parcel_file *file, int rank, parcel_journal *out)
 {
   char *path = NULL;
-  if (asprintf(&path, "%s%s%d", file->part, suffix, rank) < 0)
+  if (asprintf(&path, "%s" PARCEL_BESIDE_JOURNAL "%d", file->part, rank) < 0)
     return parcel_fail(PARCEL_MEMORY, "no memory for the journal of '%s'", file->part);
   *out = (parcel_journal){.path = path, .fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
   return PARCEL_OK;
@@ -161,11 +159,5 @@ static parcel_status read_journal(void *ctx, char *path, const char *rest)
 
 parcel_status parcel__journals_read(const parcel_file *file, parcel_failure_records *records)
 {
-  return parcel__beside_visit(file, suffix, read_journal, records);
-}
-
-void parcel__journals_remove(const parcel_file *file)
-{
-  if (parcel__beside_visit(file, suffix, parcel__beside_remove, NULL))
-    return; /* their records fit no entry of another file's ledger */
+  return parcel__beside_visit(file, PARCEL_BESIDE_JOURNAL, read_journal, records);
 }

@@ -58,7 +58,4 @@ void parcel__records_sort(parcel_failure_records *records);
 PARCEL_MUST_CHECK parcel_status parcel__journals_read(const parcel_file *file,
                                                       parcel_failure_records *records);
 
-/** Removes the journals beside the .part; what cannot be removed does no harm. */
-void parcel__journals_remove(const parcel_file *file);
-
 #endif

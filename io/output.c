@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beside_impl.h"
 #include "claim_impl.h"
 #include "compression_impl.h"
 #include "file_lock_impl.h"
@@ -14,7 +15,6 @@
 #include "reader_impl.h"
 #include "results_impl.h"
 #include "schema_impl.h"
-#include "spool_impl.h"
 
 /* ---- a new file ---- */
 
@@ -59,8 +59,7 @@ static parcel_status make_part(parcel_results *results, const parcel_schema *sch
   parcel_status status = parcel__claim_make(file, results->replaces, parcel__schema_bytes(schema), &site->fd);
   if (status)
     return status;
-  parcel__journals_remove(file); /* of a .part that somebody has removed */
-  parcel__spools_remove(file);
+  parcel__beside_clear(file); /* of a .part that somebody has removed */
   if (!(status = lay_out(results, schema)))
     status = parcel__claim_show(file, site->fd);
   results->has_part = status == PARCEL_OK;
@@ -137,22 +136,6 @@ static parcel_status read_site(parcel_results *results, const char *path,
   return status;
 }
 
-/* Removes the journals of a run that was ended right after it had renamed its file. While the fresh name is
- * locked, nobody makes a .part that they could belong to. */
-static void remove_leftovers(const parcel_file *file)
-{
-  parcel_failure_records records = {.items = NULL};
-  int fd = -1;
-  if (parcel__journals_read(file, &records) == PARCEL_OK && records.count > 0 &&
-      parcel__lock_open(file->fresh, true, &fd) == PARCEL_OK) {
-    if (access(file->part, F_OK) != 0 && errno == ENOENT)
-      parcel__journals_remove(file);
-    unlink(file->fresh);
-    close(fd);
-  }
-  parcel__records_free(&records);
-}
-
 static parcel_status recognise_file(parcel_results *results)
 {
   const char *path = results->site.file.path;
@@ -163,7 +146,8 @@ static parcel_status recognise_file(parcel_results *results)
                        path);
   results->state = PARCEL_OUTPUT_COMPLETE;
   if (!status)
-    remove_leftovers(&results->site.file);
+    parcel__claim_clear(
+        &results->site.file); /* of a run that was ended right after it had renamed its file */
   return status;
 }
 

@@ -252,9 +252,15 @@ parcel_status parcel_reader_values_by_hdf5(const parcel_reader *reader, int colu
                                            void *values)
 {
   const parcel_status status = check_values(reader, column, positions);
-  return status || positions.begin == positions.end
-             ? status
-             : parcel__reader_read_by_hdf5(reader, column, positions, values);
+  if (status || positions.begin == positions.end)
+    return status;
+  if (reader->compression.kind == PARCEL_COMPRESSION_ZSTD && H5Zfilter_avail(PARCEL_HDF5_ZSTD) <= 0)
+    return parcel_fail(
+        PARCEL_INVALID,
+        "'%s' is compressed by zstd, and HDF5 finds no plugin for it here (filter %d, looked for "
+        "in HDF5_PLUGIN_PATH)",
+        reader->file.part, PARCEL_HDF5_ZSTD);
+  return parcel__reader_read_by_hdf5(reader, column, positions, values);
 }
 
 size_t parcel_reader_scratch_bytes(const parcel_reader *reader)

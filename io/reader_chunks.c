@@ -30,10 +30,10 @@ static bool get_filters(hid_t creation, parcel_compression *out)
       H5Pget_filter2(creation, 0, &flags, &values, NULL, 0, NULL, &config) != H5Z_FILTER_SHUFFLE)
     return false;
   values = 1;
-  if (H5Pget_filter2(creation, 1, &flags, &values, &level, 0, NULL, &config) != H5Z_FILTER_DEFLATE)
-    return false;
-  *out = (parcel_compression){.kind = PARCEL_COMPRESSION_DEFLATE, .level = (int)level};
-  return values == 1;
+  const H5Z_filter_t second = H5Pget_filter2(creation, 1, &flags, &values, &level, 0, NULL, &config);
+  out->kind = second == PARCEL_HDF5_ZSTD ? PARCEL_COMPRESSION_ZSTD : PARCEL_COMPRESSION_DEFLATE;
+  out->level = (int)level;
+  return values == 1 && (second == H5Z_FILTER_DEFLATE || second == PARCEL_HDF5_ZSTD);
 }
 
 static bool check_layout(parcel_reader *reader, hid_t dataset, const parcel_column *column)
@@ -96,13 +96,16 @@ parcel_status parcel__reader_open_coders(parcel_reader *reader)
   parcel_index most = 0;
   if (reader->grid.exact == 0)
     return PARCEL_OK;
+  if (!parcel__codec_exists(reader->compression.kind))
+    return parcel_fail(PARCEL_INVALID, "'%s' is compressed in a way that this Parcel was built without",
+                       reader->file.part);
   for (int c = 0; c < reader->column_count; ++c) {
     const parcel_index bytes = chunk_of(reader, &reader->columns[c], 0).bytes;
     most = bytes > most ? bytes : most;
   }
   if (!(reader->coders = malloc(sizeof *reader->coders)))
     return parcel_fail(PARCEL_MEMORY, "no memory to read '%s'", reader->file.part);
-  parcel__coders_open(reader->coders, 0, most, 2 * most);
+  parcel__coders_open(reader->coders, (parcel_compression){.kind = reader->compression.kind}, most, 2 * most);
   return PARCEL_OK;
 }
 

@@ -6,46 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hdf5_impl.h"
-#include "journal_impl.h"
-#include "reader_hdf5_impl.h"
-
-/* One dataset of the table, all of it, by its bytes in the file. Takes type. */
-static bool read_all(const parcel_reader *reader, hid_t group, const char *name, hid_t type, void *out)
-{
-  const parcel_index bytes = reader->failure_count * (parcel_index)H5Tget_size(type);
-  const hid_t dataset = parcel__hdf5_open_dataset(group, name);
-  const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
-  const hid_t own = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
-  parcel_index place = 0;
-  bool is_read = space >= 0 && own >= 0;
-  if (is_read && (H5Tget_size(own) != H5Tget_size(type) || H5Tget_class(own) != H5Tget_class(type) ||
-                  H5Sget_simple_extent_npoints(space) != (hssize_t)reader->failure_count)) {
-    parcel_fail(PARCEL_CORRUPT, "'%s' of its table of failures has another type or length", name);
-    is_read = false;
-  }
-  is_read = is_read && parcel__reader_place(reader, dataset, name, bytes, &place) &&
-            !parcel__file_read(&reader->file, reader->fd, out, bytes, place);
-  if (own >= 0)
-    H5Tclose(own);
-  if (space >= 0)
-    H5Sclose(space);
-  if (dataset >= 0)
-    H5Dclose(dataset);
-  H5Tclose(type);
-  return is_read;
-}
-
-/* Where an index is in the range; -1 outside. */
-static parcel_index position_of(parcel_range range, parcel_index index)
-{
-  parcel_index distance = 0;
-  if (__builtin_sub_overflow(index, range.first, &distance) || (distance == INT64_MIN && range.step == -1) ||
-      distance % range.step != 0)
-    return -1;
-  const parcel_index position = distance / range.step;
-  return position >= 0 && position < range.count ? position : -1;
-}
+#include "table_impl.h"
 
 static int compare_positions(const void *a, const void *b)
 {
@@ -54,53 +15,39 @@ static int compare_positions(const void *a, const void *b)
   return (one->position > other->position) - (one->position < other->position);
 }
 
-static bool keep(parcel_reader *reader, const int64_t *indices, const int32_t *codes, const char *messages)
+static parcel_reader_failure failure_of(const parcel_failure_record *record)
 {
-  for (parcel_index f = 0; f < reader->failure_count; ++f) {
-    parcel_reader_failure *failure = &reader->failures[f];
-    const char *message = messages + f * PARCEL_FAILURE_MESSAGE_SIZE;
-    failure->position = position_of(reader->range, indices[f]);
-    failure->code = codes[f];
-    memcpy(failure->message, message, PARCEL_FAILURE_MESSAGE_SIZE - 1);
-    if (failure->position < 0) {
-      parcel_fail(PARCEL_CORRUPT, "the index %" PRId64 " of its table of failures is not in its range",
-                  indices[f]);
-      return false;
-    }
-  }
-  qsort(reader->failures, (size_t)reader->failure_count, sizeof *reader->failures, compare_positions);
-  return true;
+  parcel_reader_failure failure = {.position = record->position, .code = record->row.code};
+  memcpy(failure.message, record->row.message, sizeof failure.message - 1);
+  return failure;
 }
 
-bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel)
+static parcel_status keep(parcel_reader *reader, const parcel_failure_records *records)
 {
-  const size_t count = (size_t)reader->failure_count;
-  if (count == 0)
-    return true;
-  const hid_t message = parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE);
-  const hid_t group = parcel__hdf5_open_group(parcel, "failures");
-  int64_t *indices = calloc(count, sizeof *indices);
-  int32_t *codes = calloc(count, sizeof *codes);
-  char *messages = calloc(count, PARCEL_FAILURE_MESSAGE_SIZE);
-  reader->failures = calloc(count, sizeof *reader->failures);
-  bool is_loaded = indices && codes && messages && reader->failures;
-  if (!is_loaded)
-    parcel_fail(PARCEL_MEMORY, "no memory for %zu failures", count);
-  is_loaded = is_loaded && group >= 0 && read_all(reader, group, "index", H5Tcopy(H5T_STD_I64LE), indices) &&
-              read_all(reader, group, "code", H5Tcopy(H5T_STD_I32LE), codes) &&
-              read_all(reader, group, "message", H5Tcopy(message), messages) &&
-              keep(reader, indices, codes, messages);
-  free(indices);
-  free(codes);
-  free(messages);
-  H5Tclose(message);
-  if (group >= 0)
-    H5Gclose(group);
-  if (!is_loaded && parcel__reader_is_of_part(reader)) {
-    reader->failure_count = 0;
-    is_loaded = true;
-  }
-  return is_loaded;
+  reader->failures = calloc((size_t)records->count + 1, sizeof *reader->failures);
+  if (!reader->failures)
+    return parcel_fail(PARCEL_MEMORY, "no memory for %" PRId64 " failures", records->count);
+  for (parcel_index r = 0; r < records->count; ++r)
+    reader->failures[r] = failure_of(&records->items[r]);
+  reader->failure_count = records->count;
+  qsort(reader->failures, (size_t)records->count, sizeof *reader->failures, compare_positions);
+  return PARCEL_OK;
+}
+
+bool parcel__reader_load_failures(parcel_reader *reader)
+{
+  parcel_table table = {.room = 0};
+  parcel_failure_records records = {.items = NULL};
+  if (parcel__table_find_in(reader->hdf5, &reader->file, reader->fd, &table))
+    return false;
+  parcel_status status =
+      table.count > reader->range.count
+          ? parcel_fail(PARCEL_CORRUPT, "it has more failures than indices")
+          : parcel__table_read(&reader->file, reader->fd, &table, reader->range, reader->grid, &records);
+  if (!status)
+    status = keep(reader, &records);
+  parcel__records_free(&records);
+  return !status || parcel__reader_is_of_part(reader);
 }
 
 /* ---- the journals of a .part ---- */
@@ -110,7 +57,7 @@ static parcel_status is_current(const parcel_reader *reader, const parcel_failur
 {
   parcel_reader_entry entry = {.state = PARCEL_BLOCK_MISSING};
   *out = false;
-  if (record->position < 0 || record->position != position_of(reader->range, record->row.index) ||
+  if (record->position < 0 || record->position != parcel__table_position(reader->range, record->row.index) ||
       record->block != parcel_block_grid_owner(reader->grid, record->position))
     return PARCEL_OK;
   const parcel_span block = {record->block, record->block + 1};
@@ -137,9 +84,7 @@ static parcel_status add_records(parcel_reader *reader, const parcel_failure_rec
     bool counts = false;
     if (known.begin < known.end || (status = is_current(reader, record, &counts)) || !counts)
       continue;
-    parcel_reader_failure *failure = &failures[end++];
-    *failure = (parcel_reader_failure){.position = record->position, .code = record->row.code};
-    memcpy(failure->message, record->row.message, sizeof failure->message - 1);
+    failures[end++] = failure_of(record);
   }
   reader->failure_count = end;
   qsort(failures, (size_t)end, sizeof *failures, compare_positions);

@@ -85,9 +85,9 @@ PARCEL_MUST_CHECK parcel_status parcel__reader_read_chunks(const parcel_reader *
 /** Is it a .part? While it may still change, nothing but its status tells how far it is. */
 bool parcel__reader_is_of_part(const parcel_reader *reader);
 
-/** Reads the failures table, of reader->failure_count rows, from the group /parcel. That of a .part, whose
- *  run may have been ended as it wrote it, has no rows if they are not consistent. False on failure. */
-bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
+/** Reads the failures table; range and grid are there. That of a .part, whose run may have been ended as it
+ *  wrote it, has no rows if they are not consistent. False on failure. */
+bool parcel__reader_load_failures(parcel_reader *reader);
 
 /** Adds what the journals beside a .part have on record of its present blocks.  Errors: IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__reader_add_journals(parcel_reader *reader);

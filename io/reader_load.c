@@ -111,11 +111,25 @@ static bool load_values(parcel_reader *reader, hid_t dataset, parcel_column *col
   return parcel__reader_place(reader, dataset, column->name, bytes, &place->offset);
 }
 
-/* A dimension has no values of its own, and is no column: index, width_3. */
-static bool is_column(const char *name)
+/* A dimension without values of its own has a type that stands for none. */
+static bool has_values(const parcel_reader *reader, const char *name)
 {
-  const parcel_column column = {.name = name, .type = PARCEL_INT8};
-  return parcel_columns_check(&column, 1) == PARCEL_OK;
+  const hid_t dataset = parcel__hdf5_open_dataset(reader->hdf5, name);
+  const hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
+  const bool is_number = type >= 0 && H5Tequal(type, H5T_STD_I64LE) > 0;
+  if (type >= 0)
+    H5Tclose(type);
+  if (dataset >= 0)
+    H5Dclose(dataset);
+  return is_number;
+}
+
+/* Dimensions are none: width_3, and index unless it has values. */
+static bool is_column(const parcel_reader *reader, const char *name)
+{
+  const parcel_column column = {.name = name, .type = PARCEL_INT64};
+  return parcel_columns_check(&column, 1) == PARCEL_OK &&
+         (!parcel_column_is_index(&column) || has_values(reader, name));
 }
 
 /* Takes name. */
@@ -147,7 +161,7 @@ static bool load_columns(parcel_reader *reader)
     char *name = parcel__hdf5_get_link_name(reader->hdf5, i);
     if (!name)
       return false;
-    if (!is_column(name))
+    if (!is_column(reader, name))
       free(name);
     else if (!load_column(reader, name))
       return false;
@@ -265,21 +279,6 @@ static bool load_seal(parcel_reader *reader, hid_t group)
   return is_loaded;
 }
 
-static bool load_failure_count(parcel_reader *reader, hid_t group)
-{
-  shape shape = {0};
-  const hid_t dataset = parcel__hdf5_open_dataset(group, "failures/index");
-  const bool is_loaded = dataset >= 0 && get_shape(dataset, "failures/index", &shape);
-  if (dataset >= 0)
-    H5Dclose(dataset);
-  if (!is_loaded)
-    return false;
-  if (shape.rank != 1 || shape.extent[0] > (hsize_t)reader->range.count)
-    return refuse("it has more failures than indices");
-  reader->failure_count = (parcel_index)shape.extent[0];
-  return true;
-}
-
 /* By its bytes in the file: HDF5 (1.10.8) crashes when it reads a dataset whose header is damaged. */
 static char *load_text(const parcel_reader *reader, hid_t group, const char *name)
 {
@@ -320,8 +319,8 @@ static bool load_parcel(parcel_reader *reader)
 {
   const hid_t group = parcel__hdf5_open_group(reader->hdf5, "parcel");
   const bool is_loaded = group >= 0 && load_grid(reader, group) && load_seal(reader, group) &&
-                         load_ledger(reader, group) && load_failure_count(reader, group) &&
-                         parcel__reader_load_failures(reader, group) && load_provenance(reader, group);
+                         load_ledger(reader, group) && parcel__reader_load_failures(reader) &&
+                         load_provenance(reader, group);
   if (group >= 0)
     H5Gclose(group);
   return is_loaded;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "checksum_impl.h"
+#include "claim_impl.h"
 #include "compression_impl.h"
 #include "file_lock_impl.h"
 #include "identity_impl.h"
@@ -169,8 +170,8 @@ static parcel_status open_store(parcel_results *results, const knowledge *known,
   if (status)
     return status;
   if (site->grid.exact > 0)
-    status = parcel__store_spool_open(site, options->compression.level,
-                                      results->state == PARCEL_OUTPUT_RESUMED, &results->store);
+    status = parcel__store_spool_open(site, options->compression, results->state == PARCEL_OUTPUT_RESUMED,
+                                      &results->store);
   else if (mode == PARCEL_IO_COLLECTIVE)
     status = parcel__store_collective_open(site, options->round_bytes, &results->store);
   else
@@ -237,8 +238,10 @@ void parcel__results_release(parcel_results **results, bool keeps)
 {
   parcel_store_site *site = &(*results)->site;
   if ((*results)->has_store)
-    (*results)->store.close((*results)->store.ctx, keeps);
+    (*results)->store.close((*results)->store.ctx);
   parcel__journal_close(&(*results)->journal);
+  if (!keeps && parcel_world_rank(site->world) == 0)
+    parcel__claim_clear(&site->file);
   if (site->fd >= 0)
     close(site->fd); /* and with it, on rank 0, the lock */
   parcel__file_free(&site->file);

@@ -40,7 +40,6 @@ static parcel_status publish_file(parcel_results *results)
       (status = parcel__file_publish(&site->file, results->replaces)))
     return status;
   results->is_published = true;
-  parcel__journals_remove(&site->file);
   return parcel__file_sync_folder(&site->file);
 }
 
@@ -57,7 +56,6 @@ static bool abandon_file(const parcel_results *results, parcel_status outcome)
   const bool keeps = !is_copy && (!is_empty || outcome == PARCEL_STOPPED);
   if (!keeps) {
     unlink(site->file.part);
-    parcel__journals_remove(&site->file);
   } else if (parcel__schema_set_outcome(site->file.part, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
     parcel_world_warn(site->world, "%s", parcel_last_error());
   }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beside_impl.h"
 #include "claim_impl.h"
 #include "copy_impl.h"
 #include "failures_impl.h"
@@ -42,7 +43,7 @@ static parcel_status show_copy(parcel_results *results)
   char owner[PARCEL_OWNER_SIZE];
   const parcel_schema_state state = {.status = "running", .end_time = "", .owner = parcel__lock_owner(owner)};
   parcel_status status = PARCEL_OK;
-  parcel__journals_remove(file);
+  parcel__beside_clear(file);
   if ((status = parcel__schema_set_state(file->fresh, &state)) ||
       (status = parcel__table_find(file->fresh, file, results->site.fd, &results->table)) ||
       (status = parcel__claim_show(file, results->site.fd)))

@@ -59,11 +59,10 @@ typedef struct plan {
 /* Contiguous, allocated now, never filled: a place for bytes that are written later, without HDF5. */
 static hid_t placed_layout(void)
 {
-  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+  const hid_t layout = parcel__hdf5_ordered(H5P_DATASET_CREATE);
   H5Pset_layout(layout, H5D_CONTIGUOUS);
   H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
   H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
-  H5Pset_attr_creation_order(layout, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
   return layout;
 }
 
@@ -81,16 +80,25 @@ static bool is_placed(const parcel_schema *schema)
   return schema->compression.kind == PARCEL_COMPRESSION_NONE;
 }
 
-/* Chunks that are allocated when they are written, and are zeros until then. HDF5's own filters, so that any
- * HDF5 can read them. */
+/* HDF5 needs a filter to read and write, not to place chunks that are packed already: that of zstd may be
+ * missing here, as an optional one. */
+static void add_filters(hid_t layout, parcel_compression compression)
+{
+  const unsigned level = (unsigned)compression.level;
+  H5Pset_shuffle(layout);
+  if (compression.kind == PARCEL_COMPRESSION_ZSTD)
+    H5Pset_filter(layout, PARCEL_HDF5_ZSTD, H5Z_FLAG_OPTIONAL, 1, &level);
+  else
+    H5Pset_deflate(layout, level);
+}
+
+/* Chunks that are allocated when they are written, and are zeros until then. */
 static hid_t chunked_layout(const parcel_schema *schema, const plan *plan)
 {
-  const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+  const hid_t layout = parcel__hdf5_ordered(H5P_DATASET_CREATE);
   const hsize_t chunk[MOST_DIMENSIONS] = {(hsize_t)schema->grid.exact, plan->extent[1]};
   H5Pset_chunk(layout, plan->rank, chunk);
-  H5Pset_shuffle(layout);
-  H5Pset_deflate(layout, (unsigned)schema->compression.level);
-  H5Pset_attr_creation_order(layout, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  add_filters(layout, schema->compression);
   return layout;
 }
 
@@ -131,9 +139,9 @@ static bool add_dataset(const plan *plan, hid_t layout)
   return dataset >= 0;
 }
 
-/* A netCDF dimension: a scale of the right length without values. The caller closes it; negative on
- * failure. */
-static hid_t make_dimension(hid_t where, const char *name, parcel_index length)
+/* A netCDF dimension: a scale of the right length without values. Takes layout. The caller closes the
+ * dimension; negative on failure. */
+static hid_t make_scale(hid_t where, const char *name, parcel_index length, hid_t layout)
 {
   char mark[96];
   const plan plan = {.where = where,
@@ -142,13 +150,18 @@ static hid_t make_dimension(hid_t where, const char *name, parcel_index length)
                      .rank = 1,
                      .extent = {(hsize_t)length},
                      .scales = {H5I_INVALID_HID}};
-  const hid_t scale = make_dataset(&plan, H5Pcreate(H5P_DATASET_CREATE));
+  const hid_t scale = make_dataset(&plan, layout);
   snprintf(mark, sizeof mark, "This is a netCDF dimension but not a netCDF variable.%10" PRId64, length);
   if (scale >= 0 && !parcel__hdf5_good(H5DSset_scale(scale, mark), "make a dimension of", name)) {
     H5Dclose(scale);
     return H5I_INVALID_HID;
   }
   return scale;
+}
+
+static hid_t make_dimension(hid_t where, const char *name, parcel_index length)
+{
+  return make_scale(where, name, length, parcel__hdf5_ordered(H5P_DATASET_CREATE));
 }
 
 static bool get_place(hid_t dataset, const char *name, parcel_index *out)
@@ -201,42 +214,64 @@ static bool add_fill_value(hid_t dataset, const parcel_column *column)
   return parcel__hdf5_add_attribute(dataset, "_FillValue", parcel__schema_type(column->type), &value);
 }
 
-static bool add_column(hid_t file, hid_t index, const parcel_schema *schema, int c, parcel_index *place)
+/* Its dataset, which the caller closes; negative on failure.
+ *
+ *  index  the dimension that it runs along; negative for the column of index values, which is that itself */
+static hid_t make_column(hid_t file, hid_t index, const parcel_schema *schema, int c, parcel_index *place)
 {
   const parcel_column *column = &schema->sweep->columns[c];
   const parcel_index width = parcel_column_width(column);
   const hid_t across = width > 1 ? open_width(file, width) : H5I_INVALID_HID;
   if (width > 1 && across < 0)
-    return false;
+    return H5I_INVALID_HID;
   const plan plan = {.where = file,
                      .name = column->name,
                      .type = parcel__schema_type(column->type),
                      .rank = width > 1 ? 2 : 1,
                      .extent = {(hsize_t)schema->grid.positions, (hsize_t)width},
                      .scales = {index, across}};
-  const hid_t dataset =
-      make_dataset(&plan, is_placed(schema) ? placed_layout() : chunked_layout(schema, &plan));
-  const bool is_added =
-      dataset >= 0 && (!is_placed(schema) || get_place(dataset, column->name, place)) &&
-      parcel__hdf5_add_text_attribute(dataset, "long_name",
-                                      column->long_name ? column->long_name : column->name, 0) &&
-      parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0) &&
-      (schema->failures_room == 0 || add_fill_value(dataset, column));
-  if (dataset >= 0)
+  hid_t dataset = make_dataset(&plan, is_placed(schema) ? placed_layout() : chunked_layout(schema, &plan));
+  const bool may_fail = schema->failures_room > 0 && index >= 0;
+  if (dataset >= 0 &&
+      !((!is_placed(schema) || get_place(dataset, column->name, place)) &&
+        parcel__hdf5_add_text_attribute(dataset, "long_name",
+                                        column->long_name ? column->long_name : column->name, 0) &&
+        parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0) &&
+        (!may_fail || add_fill_value(dataset, column)))) {
     H5Dclose(dataset);
+    dataset = H5I_INVALID_HID;
+  }
   if (across >= 0)
     H5Dclose(across);
-  return is_added;
+  return dataset;
+}
+
+/* The dimension of all columns, with its values where they are wanted. The caller closes it; negative on
+ * failure. */
+static hid_t make_index(hid_t file, const parcel_schema *schema, parcel_index places[])
+{
+  if (!parcel_column_is_index(&schema->sweep->columns[0]))
+    return make_dimension(file, "index", schema->grid.positions);
+  const hid_t index = make_column(file, H5I_INVALID_HID, schema, 0, &places[0]);
+  if (index >= 0 && !parcel__hdf5_good(H5DSset_scale(index, "index"), "make a dimension of", "index")) {
+    H5Dclose(index);
+    return H5I_INVALID_HID;
+  }
+  return index;
 }
 
 static bool add_columns(hid_t file, const parcel_schema *schema, parcel_index places[])
 {
-  const hid_t index = make_dimension(file, "index", schema->grid.positions);
-  bool is_added = index >= 0 &&
-                  parcel__hdf5_add_integer_attribute(index, "first", schema->sweep->range.first) &&
-                  parcel__hdf5_add_integer_attribute(index, "step", schema->sweep->range.step);
-  for (int c = 0; c < schema->sweep->column_count && is_added; ++c)
-    is_added = add_column(file, index, schema, c, &places[c]);
+  const parcel_sweep *sweep = schema->sweep;
+  const hid_t index = make_index(file, schema, places);
+  bool is_added = index >= 0 && parcel__hdf5_add_integer_attribute(index, "first", sweep->range.first) &&
+                  parcel__hdf5_add_integer_attribute(index, "step", sweep->range.step);
+  for (int c = parcel_column_is_index(&sweep->columns[0]); c < sweep->column_count && is_added; ++c) {
+    const hid_t column = make_column(file, index, schema, c, &places[c]);
+    is_added = column >= 0;
+    if (is_added)
+      H5Dclose(column);
+  }
   if (index >= 0)
     H5Dclose(index);
   return is_added;
@@ -251,8 +286,10 @@ static hid_t commit_ledger_type(hid_t group)
   H5Tinsert(type, "time", offsetof(parcel_ledger_entry, time), H5T_IEEE_F64LE);
   H5Tinsert(type, "rank", offsetof(parcel_ledger_entry, rank), H5T_STD_I32LE);
   H5Tinsert(type, "state", offsetof(parcel_ledger_entry, state), H5T_STD_I32LE);
-  if (parcel__hdf5_good(H5Tcommit2(group, "ledger_entry", type, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                        "name the type", "ledger_entry"))
+  const hid_t creation = parcel__hdf5_ordered(H5P_DATATYPE_CREATE);
+  const herr_t code = H5Tcommit2(group, "ledger_entry", type, H5P_DEFAULT, creation, H5P_DEFAULT);
+  H5Pclose(creation);
+  if (parcel__hdf5_good(code, "name the type", "ledger_entry"))
     return type;
   H5Tclose(type);
   return H5I_INVALID_HID;
@@ -311,7 +348,7 @@ static hid_t make_group(hid_t where, const char *name)
 static bool add_failures(hid_t parcel, parcel_index room)
 {
   const hid_t group = make_group(parcel, "failures");
-  const hid_t failure = group >= 0 ? make_dimension(group, "failure", room) : H5I_INVALID_HID;
+  const hid_t failure = group >= 0 ? make_scale(group, "failure", room, table_layout()) : H5I_INVALID_HID;
   const hid_t message = parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE);
   bool is_added = failure >= 0;
   const plan plans[] = {{.name = "index", .type = H5T_STD_I64LE},

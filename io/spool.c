@@ -13,8 +13,6 @@
 #include "beside_impl.h"
 #include "checksum_impl.h"
 
-static const char suffix[] = ".spool.";
-
 static parcel_index round_up(parcel_index offset)
 {
   return (offset + PARCEL_SPOOL_ALIGNMENT - 1) / PARCEL_SPOOL_ALIGNMENT * PARCEL_SPOOL_ALIGNMENT;
@@ -30,7 +28,7 @@ static uint64_t checksum_of(const parcel_spool_head *head, uint64_t seed)
 static parcel_status name_spool(const parcel_file *file, int rank, parcel_file *out)
 {
   *out = (parcel_file){.path = NULL};
-  if (asprintf(&out->part, "%s%s%d", file->part, suffix, rank) >= 0)
+  if (asprintf(&out->part, "%s" PARCEL_BESIDE_SPOOL "%d", file->part, rank) >= 0)
     return PARCEL_OK;
   out->part = NULL;
   return parcel_fail(PARCEL_MEMORY, "no memory for the name of a spool of '%s'", file->part);
@@ -145,7 +143,7 @@ parcel_status parcel__spool_index_make(const parcel_file *file, uint64_t seed, p
     return parcel_fail(PARCEL_MEMORY, "no memory for the places of %" PRId64 " blocks", blocks);
   for (parcel_index b = 0; b < blocks; ++b)
     index.places[b].rank = -1;
-  const parcel_status status = parcel__beside_visit(file, suffix, look_into_spool, &search);
+  const parcel_status status = parcel__beside_visit(file, PARCEL_BESIDE_SPOOL, look_into_spool, &search);
   if (status)
     parcel__spool_index_free(&index);
   else
@@ -199,12 +197,4 @@ parcel_status parcel__spool_read(const parcel_file *file, uint64_t seed, const p
     close(fd);
   parcel__file_free(&spool);
   return status;
-}
-
-/* ---- removing ---- */
-
-void parcel__spools_remove(const parcel_file *file)
-{
-  if (parcel__beside_visit(file, suffix, parcel__beside_remove, NULL))
-    return; /* their records have the seed of no other file */
 }

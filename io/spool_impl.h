@@ -72,7 +72,4 @@ PARCEL_MUST_CHECK parcel_status parcel__spool_read(const parcel_file *file, uint
                                                    const parcel_spool_index *index, parcel_index block,
                                                    void *record, parcel_index room);
 
-/** Removes all spools beside the .part; what cannot be removed does no harm. */
-void parcel__spools_remove(const parcel_file *file);
-
 #endif

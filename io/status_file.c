@@ -9,6 +9,8 @@
 #include <jansson.h>
 #endif
 
+#include "beside_impl.h"
+
 static const double every_seconds = 1;
 
 struct parcel_status_file {
@@ -30,7 +32,7 @@ static double now(clockid_t clock)
 static char *name_of(const char *path, const char *ending)
 {
   char *name = NULL;
-  return asprintf(&name, "%s.part.status.json%s", path, ending) < 0 ? NULL : name;
+  return asprintf(&name, "%s.part" PARCEL_BESIDE_STATUS "%s", path, ending) < 0 ? NULL : name;
 }
 
 #ifdef PARCEL_WITH_JANSSON

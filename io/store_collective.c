@@ -300,10 +300,9 @@ static parcel_status read_block(void *ctx, parcel_index number, void *const colu
   return parcel__store_read_placed((void *)store->site, number, columns);
 }
 
-static void close_store(void *ctx, bool keeps)
+static void close_store(void *ctx)
 {
   collective *store = ctx;
-  (void)keeps;
   close_file(store);
   if (store->comm != MPI_COMM_NULL)
     MPI_Comm_free(&store->comm);
@@ -384,7 +383,7 @@ parcel_status parcel__store_collective_open(const parcel_store_site *site, parce
       store ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory to write '%s' together", site->file.part);
   if ((status = parcel_world_agree(world, status))) {
     if (store)
-      close_store(store, true);
+      close_store(store);
     return status;
   }
   const parcel_hdf5_printing printing = parcel__hdf5_silence();
@@ -394,7 +393,7 @@ parcel_status parcel__store_collective_open(const parcel_store_site *site, parce
     status = open_file(store);
   parcel__hdf5_restore(printing);
   if (status) {
-    close_store(store, true);
+    close_store(store);
     return status;
   }
   *out = (parcel_store){.ctx = store,

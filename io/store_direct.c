@@ -41,10 +41,9 @@ static parcel_status sync_file(void *ctx)
   return parcel__file_sync(&site->file, site->fd);
 }
 
-static void close_nothing(void *ctx, bool keeps)
+static void close_nothing(void *ctx)
 {
   (void)ctx;
-  (void)keeps;
 }
 
 parcel_status parcel__store_direct_open(const parcel_store_site *site, parcel_store *out)

@@ -17,7 +17,7 @@
 #ifndef PARCEL_STORE_IMPL_H
 #define PARCEL_STORE_IMPL_H
 
-#include <parcel/sink.h>
+#include <parcel/results.h>
 #include <parcel/sweep.h>
 
 #include "file_impl.h"
@@ -67,10 +67,8 @@ typedef struct parcel_store {
    *  already. */
   parcel_status (*finish)(void *ctx);
 
-  /** Frees ctx. Main thread, not collective.
-   *  keeps  the .part stays for a later run, so what lies beside it must too; else all of that is
-   *  removed */
-  void (*close)(void *ctx, bool keeps);
+  /** Frees ctx. Main thread, not collective. */
+  void (*close)(void *ctx);
 } parcel_store;
 
 /** Each thread writes its blocks to their places in the .part by itself.  Errors: none. */
@@ -87,8 +85,9 @@ PARCEL_MUST_CHECK parcel_status parcel__store_collective_open(const parcel_store
  *
  *  resumes  there may be spools of earlier runs on the same file
  *  Errors: IO, SPACE, MEMORY; the same on every rank. */
-PARCEL_MUST_CHECK parcel_status parcel__store_spool_open(const parcel_store_site *site, int level,
-                                                         bool resumes, parcel_store *out);
+PARCEL_MUST_CHECK parcel_status parcel__store_spool_open(const parcel_store_site *site,
+                                                         parcel_compression compression, bool resumes,
+                                                         parcel_store *out);
 
 /** Reads a block from its places in the .part: the `read` of every store that keeps values there; ctx is the
  *  site. */

@@ -21,7 +21,7 @@
 #include "schema_impl.h"
 #include "spool_impl.h"
 
-enum { ONLY_SHUFFLED = 1 << 1 }; /* HDF5's mask: the second filter, deflate, was left out */
+enum { ONLY_SHUFFLED = 1 << 1 }; /* HDF5's mask: the second filter was left out */
 
 typedef struct spooled {
   const parcel_store_site *site;
@@ -275,14 +275,12 @@ static parcel_status finish_store(void *ctx)
 
 /* ---- opening and closing ---- */
 
-static void close_store(void *ctx, bool keeps)
+static void close_store(void *ctx)
 {
   spooled *store = ctx;
   parcel__spool_close(&store->spool);
   parcel__spool_index_free(&store->index);
   parcel__coders_close(&store->coders);
-  if (!keeps && parcel_world_rank(store->site->world) == 0)
-    parcel__spools_remove(&store->site->file);
   free(store);
 }
 
@@ -312,8 +310,8 @@ static parcel_status open_rank(spooled *store, bool resumes)
                                      store->index.runs, &store->spool);
 }
 
-parcel_status parcel__store_spool_open(const parcel_store_site *site, int level, bool resumes,
-                                       parcel_store *out)
+parcel_status parcel__store_spool_open(const parcel_store_site *site, parcel_compression compression,
+                                       bool resumes, parcel_store *out)
 {
   spooled *store = calloc(1, sizeof *store);
   parcel_index largest_chunk = 0;
@@ -321,12 +319,12 @@ parcel_status parcel__store_spool_open(const parcel_store_site *site, int level,
   if (store) {
     *store = (spooled){.site = site, .record_bytes = largest_record(site, &largest_chunk)};
     store->spool.fd = -1;
-    parcel__coders_open(&store->coders, level, largest_chunk, store->record_bytes);
+    parcel__coders_open(&store->coders, compression, largest_chunk, store->record_bytes);
     status = open_rank(store, resumes);
   }
   if ((status = parcel_world_agree(site->world, status))) {
     if (store)
-      close_store(store, true);
+      close_store(store);
     return status;
   }
   *out = (parcel_store){.ctx = store,

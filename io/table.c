@@ -1,11 +1,12 @@
 /* HDF5 can shrink and grow a dataset, but frees and allocates room as it does, in several steps: a
  * process that is killed between them leaves a broken file. The extent alone is one number in the
  * dataset's header, 8 bytes in place, and the largest extent behind it. Where they stand is documented
- * (HDF5 File Format Specification 3.0, IV.A.1.a, IV.A.2.b and IV.A.2.q): an object header of version 1
- * is a prefix of 16 bytes, then messages, each with 8 bytes of type, size and flags; some of them may be
+ * (HDF5 File Format Specification 3.0, IV.A.1.a and, for the messages, IV.A.2): an object header of version
+ * 1 is a prefix of 16 bytes, then messages, each with 8 bytes of type, size and flags; some of them may be
  * elsewhere in the file, where a continuation message (type 16) says. A dataspace message (type 1) of
- * version 1 is 8 bytes, then the extents, then the largest extents. Headers of version 1 have no
- * checksum. */
+ * version 1 is 8 bytes, then the extents, then the largest extents. A layout message (type 8) of version 3
+ * and class 1 says where the values are, and how many bytes. Headers of version 1 have no checksum, and
+ * HDF5 1.10.8 crashes on damaged ones: HDF5 is only asked where they are. */
 #include "table_impl.h"
 
 #include <hdf5.h>
@@ -22,9 +23,10 @@ static const parcel_index sizes[PARCEL_TABLE_COLUMNS] = {sizeof(int64_t), sizeof
                                                          PARCEL_FAILURE_MESSAGE_SIZE};
 
 #if H5_VERSION_GE(1, 12, 0)
-typedef H5O_info1_t object_info;
+typedef H5L_info1_t link_info;
 #else
-typedef H5O_info_t object_info;
+typedef H5L_info_t link_info;
+#define H5Lget_info1 H5Lget_info
 #endif
 
 /* ---- where it is ---- */
@@ -33,11 +35,21 @@ enum {
   PREFIX_BYTES = 16,
   MESSAGE_BYTES = 8,
   DATASPACE = 1,
+  LAYOUT = 8,
   CONTINUATION = 16,
   EXTENT_OFFSET = 8,
   EXTENT_BYTES = 16,
+  CONTIGUOUS = 1,
+  LEAST_BYTES = 16, /* of a message of these types, at least */
   MOST_BYTES = 4096
 };
+
+/* What is wanted of a header: places in the file, and sizes, in bytes; 0 until it is found. */
+typedef struct header {
+  parcel_index extent;
+  parcel_index values, values_bytes;
+  parcel_index next, next_bytes; /* more messages */
+} header;
 
 static uint64_t number_at(const unsigned char *bytes, size_t size)
 {
@@ -46,73 +58,81 @@ static uint64_t number_at(const unsigned char *bytes, size_t size)
   return number;
 }
 
-/* Messages of an object header that follow each other in the file. */
-typedef struct piece {
-  parcel_index begin, end;
-} piece;
-
-/* The place of the extent of a one-dimensional dataspace, if it is in this piece, else 0; and where the
- * header goes on behind it, if it does. */
-static parcel_index search_piece(const unsigned char *bytes, piece piece, struct piece *next)
+/* place  of the message's data in the file */
+static void read_message(uint64_t type, const unsigned char *data, parcel_index place, header *out)
 {
-  for (parcel_index at = piece.begin; at + MESSAGE_BYTES + EXTENT_BYTES <= piece.end;) {
-    const unsigned char *message = bytes + (at - piece.begin);
-    const unsigned char *data = message + MESSAGE_BYTES;
-    const uint64_t type = number_at(message, 2);
-    if (type == DATASPACE)
-      return data[0] == 1 && data[1] == 1 && (data[2] & 1) ? at + MESSAGE_BYTES + EXTENT_OFFSET : 0;
-    if (type == CONTINUATION) {
-      next->begin = (parcel_index)number_at(data, 8);
-      next->end = next->begin + (parcel_index)number_at(data + 8, 8);
-    }
-    at += MESSAGE_BYTES + (parcel_index)number_at(message + 2, 2);
+  const bool is_line = type == DATASPACE && data[0] == 1 && data[1] == 1 && (data[2] & 1);
+  if (is_line)
+    out->extent = place + EXTENT_OFFSET;
+  if (type == LAYOUT && data[0] == 3 && data[1] == CONTIGUOUS) {
+    out->values = (parcel_index)number_at(data + 2, 8);
+    out->values_bytes = (parcel_index)number_at(data + 10, 8);
   }
-  return 0;
+  if (type == CONTINUATION) {
+    out->next = (parcel_index)number_at(data, 8);
+    out->next_bytes = (parcel_index)number_at(data + 8, 8);
+  }
 }
 
-/* The place of a dataset's extent in the file, from its header at `address`. */
-static parcel_status find_extent(const parcel_file *file, int fd, parcel_index address, const char *name,
-                                 parcel_index *place)
+/* Messages that follow each other in the file. */
+static parcel_status read_piece(const parcel_file *file, int fd, parcel_index begin, parcel_index size,
+                                header *out)
 {
-  unsigned char bytes[MOST_BYTES];
-  parcel_status status = parcel__file_read(file, fd, bytes, PREFIX_BYTES, address);
-  piece next = {address + PREFIX_BYTES, address + PREFIX_BYTES + (parcel_index)number_at(bytes + 8, 4)};
-  bool is_sane = !status && bytes[0] == 1;
-  parcel_index found = 0;
-  while (!status && is_sane && found == 0 && next.end > next.begin) {
-    const piece piece = next;
-    next = (struct piece){0, 0};
-    is_sane = piece.end - piece.begin <= MOST_BYTES;
-    if (is_sane && !(status = parcel__file_read(file, fd, bytes, piece.end - piece.begin, piece.begin)))
-      found = search_piece(bytes, piece, &next);
+  unsigned char bytes[MOST_BYTES + LEAST_BYTES] = {0};
+  if (begin < 0 || size < 0 || size > MOST_BYTES)
+    return parcel_fail(PARCEL_CORRUPT, "%" PRId64 " bytes of a header at %" PRId64 "", size, begin);
+  const parcel_status status = parcel__file_read(file, fd, bytes, size, begin);
+  for (parcel_index at = 0; at + MESSAGE_BYTES + LEAST_BYTES <= size && !status;
+       at += MESSAGE_BYTES + (parcel_index)number_at(bytes + at + 2, 2))
+    read_message(number_at(bytes + at, 2), bytes + at + MESSAGE_BYTES, begin + at + MESSAGE_BYTES, out);
+  return status;
+}
+
+/* A damaged header may lead in circles: none of ours has as many pieces. */
+static parcel_status read_header(const parcel_file *file, int fd, parcel_index address, header *out)
+{
+  enum { MOST_PIECES = 16 };
+  unsigned char prefix[PREFIX_BYTES];
+  *out = (header){.next = address + PREFIX_BYTES};
+  parcel_status status = parcel__file_read(file, fd, prefix, PREFIX_BYTES, address);
+  if (!status && prefix[0] != 1)
+    return parcel_fail(PARCEL_CORRUPT, "a header of version %d", prefix[0]);
+  if (!status)
+    out->next_bytes = (parcel_index)number_at(prefix + 8, 4);
+  for (int piece = 0; piece < MOST_PIECES && out->next_bytes != 0 && !status; ++piece) {
+    const parcel_index begin = out->next;
+    const parcel_index size = out->next_bytes;
+    out->next_bytes = 0;
+    status = read_piece(file, fd, begin, size, out);
   }
-  if (!status && found == 0)
-    return parcel_fail(PARCEL_HDF5, "the extent of 'parcel/failures/%s' is not where HDF5 puts it", name);
-  *place = found;
   return status;
 }
 
 static parcel_status find_dataset(hid_t group, const parcel_file *file, int fd, int which, parcel_table *out)
 {
-  object_info info;
-  const hid_t dataset = H5Dopen2(group, names[which], H5P_DEFAULT);
-  if (!parcel__hdf5_good(dataset, "open", names[which]))
+  link_info link = {.type = H5L_TYPE_ERROR};
+  header header;
+  if (!parcel__hdf5_good(H5Lget_info1(group, names[which], &link, H5P_DEFAULT), "find", names[which]))
     return PARCEL_HDF5;
-  parcel_status status = PARCEL_OK;
-  const parcel_index bytes = (parcel_index)H5Dget_storage_size(dataset);
-  if (which < PARCEL_TABLE_COLUMNS)
-    out->columns[which] = bytes > 0 ? (parcel_index)H5Dget_offset(dataset) : 0;
-  if (which == 0)
-    out->room = bytes / sizes[0];
-  if (!parcel__hdf5_good(H5Oget_info1(dataset, &info), "look at", names[which]))
-    status = PARCEL_HDF5;
-  else
-    status = find_extent(file, fd, (parcel_index)info.addr, names[which], &out->extents[which]);
-  H5Dclose(dataset);
-  return status;
+  if (link.type != H5L_TYPE_HARD || link.u.address > INT64_MAX - PREFIX_BYTES)
+    return parcel_fail(PARCEL_CORRUPT, "'parcel/failures/%s' leads elsewhere", names[which]);
+  const parcel_status status = read_header(file, fd, (parcel_index)link.u.address, &header);
+  if (status)
+    return status;
+  const bool has_values = header.values > 0 && header.values_bytes > 0;
+  out->extents[which] = header.extent;
+  if (which < PARCEL_TABLE_COLUMNS && has_values) {
+    const parcel_index room = header.values_bytes / sizes[which];
+    out->columns[which] = header.values;
+    out->room = which == 0 || room < out->room ? room : out->room;
+  }
+  if (header.extent == 0 || (which > 0 && which < PARCEL_TABLE_COLUMNS && !has_values))
+    return parcel_fail(PARCEL_CORRUPT, "the header of 'parcel/failures/%s' is not as HDF5 makes it",
+                       names[which]);
+  return PARCEL_OK;
 }
 
-static parcel_status find_in_file(hid_t hdf5, const parcel_file *file, int fd, parcel_table *out)
+parcel_status parcel__table_find_in(int64_t hdf5, const parcel_file *file, int fd, parcel_table *out)
 {
   parcel_table table = {.room = 0};
   const hid_t group = H5Gopen2(hdf5, "parcel/failures", H5P_DEFAULT);
@@ -137,8 +157,9 @@ parcel_status parcel__table_find(const char *path, const parcel_file *file, int 
   const parcel_hdf5_printing before = parcel__hdf5_silence();
   const hid_t access = parcel__schema_access();
   const hid_t hdf5 = H5Fopen(path, H5F_ACC_RDONLY, access);
-  parcel_status status =
-      parcel__hdf5_good(hdf5, "open the file", path) ? find_in_file(hdf5, file, fd, out) : PARCEL_HDF5;
+  const parcel_status status = parcel__hdf5_good(hdf5, "open the file", path)
+                                   ? parcel__table_find_in(hdf5, file, fd, out)
+                                   : PARCEL_HDF5;
   if (hdf5 >= 0)
     H5Fclose(hdf5);
   H5Pclose(access);
@@ -196,14 +217,14 @@ static parcel_status read_row(const parcel_file *file, int fd, const parcel_tabl
   return status;
 }
 
-/* The position of an index in the range; -1 if it is not there. */
-static parcel_index position_of(parcel_range range, parcel_index index)
+parcel_index parcel__table_position(parcel_range range, parcel_index index)
 {
   parcel_index distance = 0;
-  if (__builtin_sub_overflow(index, range.first, &distance) || distance % range.step != 0)
+  if (__builtin_sub_overflow(index, range.first, &distance) || (distance == INT64_MIN && range.step == -1) ||
+      distance % range.step != 0)
     return -1;
   const parcel_index position = distance / range.step;
-  return position < range.count ? position : -1;
+  return position >= 0 && position < range.count ? position : -1;
 }
 
 parcel_status parcel__table_read(const parcel_file *file, int fd, const parcel_table *table,
@@ -214,12 +235,12 @@ parcel_status parcel__table_read(const parcel_file *file, int fd, const parcel_t
     parcel_failure_record record = {.block_checksum = 0};
     if ((status = read_row(file, fd, table, r, &record.row)))
       return status;
-    record.position = position_of(range, record.row.index);
-    record.block = parcel_block_grid_owner(grid, record.position);
+    record.position = parcel__table_position(range, record.row.index);
     if (record.position < 0)
       return parcel_fail(PARCEL_CORRUPT,
                          "'%s': its failures name the index %" PRId64 ", which is not in its range",
                          file->part, (parcel_index)record.row.index);
+    record.block = parcel_block_grid_owner(grid, record.position);
     status = parcel__records_add(records, &record);
   }
   return status;

@@ -27,6 +27,13 @@ typedef struct parcel_table {
 PARCEL_MUST_CHECK parcel_status parcel__table_find(const char *path, const parcel_file *file, int fd,
                                                    parcel_table *out);
 
+/** The same in a file that HDF5 has open (an hid_t). */
+PARCEL_MUST_CHECK parcel_status parcel__table_find_in(int64_t hdf5, const parcel_file *file, int fd,
+                                                      parcel_table *out);
+
+/** Where an index is in the range; -1 if it is not there. */
+parcel_index parcel__table_position(parcel_range range, parcel_index index);
+
 /** Sets the number of rows that readers see.  Errors: IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__table_set_count(const parcel_file *file, int fd, parcel_table *table,
                                                         parcel_index count);

@@ -3,11 +3,12 @@
 
 # To build and run Parcel.
 build_packages=(gcc libc6-dev make cmake pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev hdf5-tools
-  libhwloc-dev libxxhash-dev libjansson-dev libcurl4-openssl-dev libdeflate-dev)
+  libhwloc-dev libxxhash-dev libjansson-dev libcurl4-openssl-dev libdeflate-dev
+  libzstd-dev)
 
 # To test it: the unit test library, oracles that read the results, and what checks the code itself.
 test_packages=("${build_packages[@]}" g++ gfortran git libcmocka-dev python3 python3-h5py python3-numpy
-  python3-netcdf4 python3-xarray python3-xxhash netcdf-bin clang clang-format clang-tidy libclang-rt-14-dev shellcheck
+  python3-netcdf4 python3-xarray python3-xxhash python3-zstandard netcdf-bin chromium clang clang-format clang-tidy libclang-rt-14-dev shellcheck
   util-linux procps valgrind iproute2 munge slurmctld slurmd slurm-client faketime)
 
 is_installed() {

@@ -244,6 +244,19 @@ class ManyFiles(ProgramTest):
                     self.run_well(*arguments, ranks=ranks)
                     self.check_ledger(columns, block)
 
+    def test_index_values_are_the_coordinate_on_request(self):
+        index = numpy.arange(FIRST, FIRST + STEP * 1000, STEP)
+        for ranks, options in ((1, ()), (3, ()), (2, ("--compress",)), (2, ("--io=collective",))):
+            with self.subTest(ranks=ranks, options=options):
+                arguments = ("--force", "--with-index", "-t", 1, "-b", 64, *options, f"{FIRST}..{index[-1]}..{STEP}")
+                self.run_well(*arguments, ranks=ranks)
+                with xarray.open_dataset(self.folder / "squares.h5") as dataset:
+                    self.assertEqual(list(dataset.coords), ["index"])
+                    self.assertTrue(numpy.array_equal(dataset.index, index))
+                    self.assertEqual(int(dataset.squares.sel(index=index[7])), index[7] ** 2)
+                if not options:
+                    self.check_ledger(["index", "squares"], 64)
+
     def test_h5diff_finds_no_difference_between_runs_with_other_ranks(self):
         self.run_well("-o", "one.h5", "-t", 1, "1..123457", ranks=1)
         self.run_well("-o", "many.h5", "-t", 1, "-b", 999, "1..123457", ranks=7)

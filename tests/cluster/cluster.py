@@ -17,7 +17,7 @@ import numpy
 JOBS = Path(os.environ["PARCEL_SOURCE"]) / "jobs"
 PARSQUARES = Path(os.environ["PARSQUARES"])
 SLOW_PARSQUARES = Path(os.environ["SLOW_PARSQUARES"])
-ACTIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"}
+ACTIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"}
 
 
 def skip(why):
@@ -106,9 +106,14 @@ class SlurmTest(ClusterTest):
 
     def wait_for_end(self, job, *states, seconds=60):
         """Waits for the end of the job, which must be in one of these states (COMPLETED if none is given)."""
-        wait_until(lambda: not ACTIVE & set(self.slurm.states(job)), seconds,
-                   lambda: f"job {job} is still {self.slurm.states(job)}: {self.output_of(job)}")
-        for state in self.slurm.states(job):
+        last = []
+
+        def has_ended():
+            last[:] = self.slurm.states(job)  # none while the controller is too busy to answer
+            return last and not ACTIVE & set(last)
+
+        wait_until(has_ended, seconds, lambda: f"job {job} is still {last}: {self.output_of(job)}")
+        for state in last:
             self.assertIn(state, states or ["COMPLETED"], self.output_of(job))
 
     def run_job(self, script, *words, **how):

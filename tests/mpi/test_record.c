@@ -112,6 +112,38 @@ static void failures_are_listed_and_their_values_filled(void **state)
   }
 }
 
+static parcel_status index_or_nothing(void *ctx, const parcel_slice *slice, void *const values[])
+{
+  int64_t *index = values[0];
+  (void)ctx;
+  for (parcel_index i = 0; i < slice->count; ++i) {
+    if ((slice->position + i) % 5 == 2)
+      return parcel_fail(PARCEL_KERNEL, "no luck");
+    index[i] = slice->first + i * slice->step;
+  }
+  return PARCEL_OK;
+}
+
+static void an_index_that_fails_is_still_that_index(void **state)
+{
+  const results_fixture *fixture = *state;
+  const parcel_column index = {.name = "index", .type = PARCEL_INT64};
+  const parcel_sweep sweep = {.name = "index",
+                              .range = {FIRST, STEP, POSITIONS},
+                              .columns = &index,
+                              .column_count = 1,
+                              .kernel = index_or_nothing,
+                              .threads = 2,
+                              .block = 10};
+  assert_status(results_make(fixture, &sweep, &keeping, &recording), PARCEL_FAILURES);
+  int64_t *values = mpi_test_rank() == 0 ? read_column(fixture->path, &index) : NULL;
+  bool is_right = values != NULL;
+  for (parcel_index p = 0; p < POSITIONS && is_right; ++p)
+    is_right = values[p] == FIRST + STEP * p;
+  free(values);
+  assert_root(is_right);
+}
+
 static void a_run_without_failures_is_a_plain_success(void **state)
 {
   const results_fixture *fixture = *state;
@@ -318,6 +350,7 @@ int main(void)
 {
   const struct CMUnitTest record[] = {
       results_test(failures_are_listed_and_their_values_filled),
+      results_test(an_index_that_fails_is_still_that_index),
       results_test(a_run_without_failures_is_a_plain_success),
       results_test(records_of_kept_blocks_are_kept),
       results_test(a_reader_of_the_part_knows_the_failures),

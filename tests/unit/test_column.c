@@ -98,6 +98,21 @@ static void columns_that_no_file_could_hold_are_refused_by_name(void **state)
   }
 }
 
+static void columns_index_is_the_first_of_int64_and_one_wide(void **state)
+{
+  static const parcel_column good[] = {{.name = "index", .type = PARCEL_INT64},
+                                       {.name = "other", .type = PARCEL_INT8}};
+  static const parcel_column bad[] = {{.name = "index", .type = PARCEL_UINT64},
+                                      {.name = "index", .type = PARCEL_INT64, .width = 2}};
+  const parcel_column late[] = {good[1], good[0]};
+  (void)state;
+  assert_ok(parcel_columns_check(good, 2));
+  assert_true(parcel_column_is_index(&good[0]) && !parcel_column_is_index(&good[1]));
+  assert_refused(parcel_columns_check(&bad[0], 1), PARCEL_INVALID, "must be the first column, INT64");
+  assert_refused(parcel_columns_check(&bad[1], 1), PARCEL_INVALID, "must be the first column, INT64");
+  assert_refused(parcel_columns_check(late, 2), PARCEL_INVALID, "must be the first column, INT64");
+}
+
 static void columns_none_are_refused(void **state)
 {
   (void)state;
@@ -138,6 +153,7 @@ int main(void)
       cmocka_unit_test(columns_bytes_is_the_sum_of_all),
       cmocka_unit_test(columns_that_a_file_can_hold_are_accepted),
       cmocka_unit_test(columns_that_no_file_could_hold_are_refused_by_name),
+      cmocka_unit_test(columns_index_is_the_first_of_int64_and_one_wide),
       cmocka_unit_test(columns_none_are_refused),
       cmocka_unit_test(column_fill_is_netcdfs_for_integers_and_nan_for_floats),
   };

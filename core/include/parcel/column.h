@@ -3,6 +3,7 @@
 #ifndef PARCEL_COLUMN_H
 #define PARCEL_COLUMN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <parcel/base.h>
@@ -36,7 +37,10 @@ PARCEL_API size_t parcel_type_size(parcel_type type);
 /** One output of the kernel. Owns nothing: the texts are the caller's and outlive the sweep.
  *
  *  The name is its dataset's: a letter, then letters, digits and '_'; unique in the sweep; and none of the
- *  names that the file needs itself, "index", "parcel" and "width_" with a number. */
+ *  names that the file needs itself, "parcel" and "width_" with a number.
+ *
+ *  "index" is the column of the index values, which a file has only on request: the first one, INT64, one value
+ *  per position, filled by the kernel like all others; it is then the coordinate of the file's dimension. */
 typedef struct parcel_column {
   const char *name;
   parcel_type type;      /* of each value */
@@ -50,6 +54,9 @@ PARCEL_API parcel_index parcel_column_width(const parcel_column *column);
 
 /** Bytes per position. */
 PARCEL_API parcel_index parcel_column_bytes(const parcel_column *column);
+
+/** Whether it is the column of the index values. */
+PARCEL_API bool parcel_column_is_index(const parcel_column *column);
 
 /** Bytes per position of all `count` columns together. */
 PARCEL_API parcel_index parcel_columns_bytes(const parcel_column columns[], int count);

@@ -27,6 +27,7 @@
 #include <parcel/reader.h>
 #include <parcel/report.h>
 #include <parcel/results.h>
+#include <parcel/sample.h>
 #include <parcel/schedule.h>
 #include <parcel/shared.h>
 #include <parcel/signals.h>

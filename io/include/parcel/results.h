@@ -55,20 +55,24 @@ typedef enum parcel_io_mode {
 /** Reads "auto", "direct" or "collective".  Errors: INVALID (the text lists what there is). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_io_mode_parse(const char *text, parcel_io_mode *out);
 
-/** How columns are compressed: the bytes of the values are shuffled and deflated, by HDF5's own filters,
- *  which every HDF5 library has. The worker threads do it. */
+/** How columns are compressed, by the worker threads: the bytes of the values are shuffled, then packed.
+ *  Append only.
+ *
+ *    deflate  every HDF5 library reads it
+ *    zstd     faster, and smaller; whoever reads it needs HDF5's plugin for zstd (filter 32015) */
 typedef enum parcel_compression_kind {
   PARCEL_COMPRESSION_NONE,
-  PARCEL_COMPRESSION_DEFLATE
+  PARCEL_COMPRESSION_DEFLATE,
+  PARCEL_COMPRESSION_ZSTD
 } parcel_compression_kind;
 
 typedef struct parcel_compression {
   parcel_compression_kind kind;
-  int level; /* 1 (fastest) to 9 (smallest) */
+  int level; /* 1 (fastest) to 9 (smallest), of zstd to 19 */
 } parcel_compression;
 
-/** Reads "none", "deflate" (level 4) or "deflate,LEVEL".
- *  Errors: INVALID (the text says what there is, or that it was built without libdeflate and zlib). */
+/** Reads "none", "deflate" (level 4), "zstd" (level 3), or these with ",LEVEL".
+ *  Errors: INVALID (the text says what there is, or that it was built without the library). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_compression_parse(const char *text,
                                                                     parcel_compression *out);
 
