@@ -109,7 +109,9 @@ static void advise(const parcel_profile *profile, const char *schedule, lever le
   case RANKS: advise_on_ranks(profile, schedule, advice); break;
   case THREADS: advise_on_threads(profile, advice); break;
   case WRITING:
-    say(advice, "writing took %.0f %% of the run: the file system, not the kernel, sets the pace",
+    say(advice,
+        "writing took %.0f %% of the run: the file system (or compression, if any), not the kernel, sets the "
+        "pace",
         100 * cost);
     break;
   case WAITING: advise_on_waiting(profile, advice); break;
