@@ -9,7 +9,15 @@ set(PARCEL_TEST_ENVIRONMENT
     LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/lsan.supp:print_suppressions=0
     TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/tsan.supp:halt_on_error=1)
 
+# Sanitizers slow everything down, and most of all the freeing of what OMPIO allocates for each collective write.
+if(PARCEL_SANITIZE)
+  list(APPEND PARCEL_TEST_ENVIRONMENT OMPI_MCA_io_ompio_bytes_per_agg=65536 OMPI_MCA_io_ompio_cycle_buffer_size=65536)
+endif()
+
 function(parcel_register_test name labels timeout)
+  if(PARCEL_SANITIZE)
+    math(EXPR timeout "${timeout} * 3")
+  endif()
   add_test(NAME ${name} COMMAND ${ARGN})
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout} SKIP_RETURN_CODE 77
                                           ENVIRONMENT "${PARCEL_TEST_ENVIRONMENT}")

@@ -225,8 +225,11 @@ static void workers_executor_passes_cancellation_on(void **state)
 
 /* ---- the campaign ---- */
 
+/* It kills no faster than tasks end, or else slow machines would only begin processes. */
 typedef struct killer {
   pid_t server;
+  int tasks_per_kill;
+  atomic_int tasks; /* that have ended */
   atomic_int kills;
   atomic_bool is_over;
 } killer;
@@ -238,6 +241,8 @@ static void *kill_at_random(void *argument)
   while (!atomic_load(&own->is_over)) {
     pid_t processes[8] = {0};
     sleep_for(1e-6 * (double)random_below(&seed, 6000));
+    if (own->tasks < own->kills * own->tasks_per_kill)
+      continue;
     const int alive = children_of(own->server, processes, 8);
     if (alive > 0 && kill(processes[random_below(&seed, alive)], SIGKILL) == 0)
       ++own->kills;
@@ -264,7 +269,8 @@ static parcel_status compute_slowly(void *argument, const parcel_task_context *c
 }
 
 /* Submits a chunk, and counts its outcomes. */
-static void run_chunk(parcel_executor *executor, task tasks[], atomic_int runs[], int first, int outcomes[2])
+static void run_chunk(parcel_executor *executor, task tasks[], atomic_int runs[], int first, int outcomes[2],
+                      killer *killer)
 {
   static parcel_future *futures[CHUNK];
   for (int t = 0; t < CHUNK; ++t) {
@@ -276,6 +282,7 @@ static void run_chunk(parcel_executor *executor, task tasks[], atomic_int runs[]
     const parcel_status status = parcel_future_wait(futures[t]);
     assert_true(status == PARCEL_OK || status == PARCEL_CRASHED);
     ++outcomes[status == PARCEL_OK];
+    ++killer->tasks;
     if (!status) {
       assert_int_equal(tasks[t].square, tasks[t].value * tasks[t].value);
       assert_int_equal(runs[t], 1);
@@ -293,16 +300,16 @@ static void workers_executor_gives_every_task_one_outcome_under_random_kills(voi
   parcel_workers *workers = make_workers((parcel_workers_options){.processes = 4});
   parcel_executor *executor = make_executor(workers);
   atomic_int *runs = make_shared(CHUNK * sizeof *runs);
-  killer killer = {.server = fork_server()};
   const int kills = wanted("PARCEL_KILLS", 60);
   const int least = wanted("PARCEL_TASKS", 3 * CHUNK);
+  killer killer = {.server = fork_server(), .tasks_per_kill = least / kills / 2};
   int outcomes[2] = {0, 0};
   int first = 0;
   pthread_t thread;
   (void)state;
   assert_int_equal(pthread_create(&thread, NULL, kill_at_random, &killer), 0);
   for (; first < least || killer.kills < kills || outcomes[0] == 0; first += CHUNK)
-    run_chunk(executor, tasks, runs, first, outcomes);
+    run_chunk(executor, tasks, runs, first, outcomes, &killer);
   atomic_store(&killer.is_over, true);
   assert_int_equal(pthread_join(thread, NULL), 0);
   print_message("%d tasks, %d kills: %d right, %d crashed\n", first, killer.kills, outcomes[1], outcomes[0]);
