@@ -1,4 +1,7 @@
-/* HDF5 tells once where the chunks are; then any thread reads and unpacks them by itself. */
+/* The index of a dataset's chunks is read once; then any thread reads and unpacks them by itself. HDF5 1.10 looks
+ * through the index from its beginning for each chunk that it is asked for, which takes minutes where there are a
+ * hundred thousand. So the index, a B-tree of version 1 (HDF5 File Format Specification 3.0, III.A.1 and, for
+ * the layout message, IV.A.2.i), is read here, in one walk. */
 #include "reader_impl.h"
 
 #include <inttypes.h>
@@ -6,8 +9,11 @@
 #include <string.h>
 
 #include "hdf5_impl.h"
+#include "header_impl.h"
 
 enum { FILTERS = 2, MOST_DIMENSIONS = 2, ONLY_SHUFFLED = 1 << 1 };
+
+static const parcel_index no_address = -1; /* of an index without chunks */
 
 static parcel_chunk chunk_of(const parcel_reader *reader, const parcel_column *column, parcel_index positions)
 {
@@ -49,26 +55,82 @@ static bool check_layout(parcel_reader *reader, hid_t dataset, const parcel_colu
   return is_good;
 }
 
-static bool load_chunk(const parcel_reader *reader, hid_t dataset, const parcel_column *column,
-                       parcel_index block, parcel_reader_chunk *out)
+enum { NODE_BYTES = 24, CHUNKS_NODE = 1, LAYOUT_CHUNKED = 2, MOST_LEVEL = 16 };
+
+/* A walk through the index of one dataset. */
+typedef struct walk {
+  const parcel_reader *reader;
+  const parcel_column *column;
+  parcel_reader_chunk *chunks; /* [blocks] */
+  parcel_index blocks, found;
+  int dimensions; /* of a chunk, the bytes of its values included */
+  parcel_index root;
+} walk;
+
+static bool refuse_index(const walk *walk)
 {
-  const parcel_chunk chunk = chunk_of(reader, column, 0);
-  const hsize_t place[MOST_DIMENSIONS] = {(hsize_t)(block * reader->grid.exact), 0};
-  haddr_t offset = HADDR_UNDEF;
-  hsize_t bytes = 0;
-  unsigned mask = 0;
-  if (!parcel__hdf5_good(H5Dget_chunk_info_by_coord(dataset, place, &mask, &offset, &bytes),
-                         "find the chunks of", column->name))
-    return false;
-  if (offset == HADDR_UNDEF)
-    return true;
-  if (offset > (haddr_t)reader->bytes || bytes > (hsize_t)reader->bytes - offset || bytes == 0 ||
-      bytes > (hsize_t)chunk.bytes || mask != (bytes == (hsize_t)chunk.bytes ? ONLY_SHUFFLED : 0)) {
-    parcel_fail(PARCEL_CORRUPT, "a chunk of '%s' is none of Parcel's", column->name);
-    return false;
-  }
-  *out = (parcel_reader_chunk){.offset = (parcel_index)offset, .bytes = (parcel_index)bytes};
+  parcel_fail(PARCEL_CORRUPT, "the chunks of '%s' are not where their index says, or not Parcel's",
+              walk->column->name);
+  return false;
+}
+
+/* key  bytes of the chunk (4), filters left out (4), then its place in each dimension (8) */
+static bool note_chunk(walk *walk, const unsigned char *key, uint64_t offset)
+{
+  const parcel_index size = walk->reader->bytes;
+  const parcel_index whole = chunk_of(walk->reader, walk->column, 0).bytes;
+  const parcel_index bytes = (parcel_index)parcel__header_number(key, 4);
+  const parcel_index mask = (parcel_index)parcel__header_number(key + 4, 4);
+  const uint64_t position = parcel__header_number(key + 8, 8);
+  const uint64_t block = position / (uint64_t)walk->reader->grid.exact;
+  bool is_good = bytes > 0 && bytes <= whole && mask == (bytes == whole ? ONLY_SHUFFLED : 0) &&
+                 offset <= (uint64_t)size && bytes <= size - (parcel_index)offset &&
+                 position % (uint64_t)walk->reader->grid.exact == 0 && block < (uint64_t)walk->blocks;
+  for (int d = 1; d < walk->dimensions; ++d)
+    is_good = is_good && parcel__header_number(key + 8 + 8 * d, 8) == 0;
+  if (!is_good || walk->chunks[block].offset != 0)
+    return refuse_index(walk);
+  walk->chunks[block] = (parcel_reader_chunk){.offset = (parcel_index)offset, .bytes = bytes};
+  ++walk->found;
   return true;
+}
+
+/* level  that the node must have, or MOST_LEVEL for any: a node's children are one level below it */
+static bool walk_node(walk *walk, uint64_t address, int level)
+{
+  const parcel_reader *reader = walk->reader;
+  const parcel_index key_bytes = 8 + 8 * walk->dimensions;
+  unsigned char head[NODE_BYTES];
+  if (address > INT64_MAX - NODE_BYTES ||
+      parcel__file_read(&reader->file, reader->fd, head, NODE_BYTES, (parcel_index)address))
+    return false;
+  const int own_level = head[5];
+  const parcel_index used = (parcel_index)parcel__header_number(head + 6, 2);
+  if (memcmp(head, "TREE", 4) != 0 || head[4] != CHUNKS_NODE || own_level > MOST_LEVEL ||
+      (level < MOST_LEVEL && own_level != level) || used > walk->blocks - walk->found)
+    return refuse_index(walk);
+  const parcel_index bytes = used * (key_bytes + 8);
+  unsigned char *entries = malloc((size_t)bytes + 1);
+  bool is_good = entries && !parcel__file_read(&reader->file, reader->fd, entries, bytes,
+                                               (parcel_index)address + NODE_BYTES);
+  for (parcel_index e = 0; e < used && is_good; ++e) {
+    const unsigned char *key = entries + e * (key_bytes + 8);
+    const uint64_t child = parcel__header_number(key + key_bytes, 8);
+    is_good = own_level > 0 ? walk_node(walk, child, own_level - 1) : note_chunk(walk, key, child);
+  }
+  free(entries);
+  return is_good;
+}
+
+/* A parcel__header_visit's: version 3, class, dimensions, address of the index. */
+static void find_root(void *ctx, const parcel_header_message *message)
+{
+  walk *walk = ctx;
+  const unsigned char *data = message->data;
+  if (message->type == PARCEL_HEADER_LAYOUT && data[0] == 3 && data[1] == LAYOUT_CHUNKED) {
+    walk->dimensions = data[2];
+    walk->root = (parcel_index)parcel__header_number(data + 3, 8);
+  }
 }
 
 bool parcel__reader_load_chunks(parcel_reader *reader, hid_t dataset, const parcel_column *column,
@@ -83,10 +145,14 @@ bool parcel__reader_load_chunks(parcel_reader *reader, hid_t dataset, const parc
     parcel_fail(PARCEL_MEMORY, "no memory for the places of %" PRId64 " chunks", blocks);
     return false;
   }
-  bool is_loaded = true;
-  for (parcel_index b = 0; b < blocks && is_loaded; ++b)
-    is_loaded = load_chunk(reader, dataset, column, b, &place->chunks[b]);
-  return is_loaded;
+  walk walk = {.reader = reader, .column = column, .chunks = place->chunks, .blocks = blocks};
+  parcel_index address = 0;
+  if (parcel__header_find(reader->hdf5, column->name, &address) ||
+      parcel__header_visit(&reader->file, reader->fd, address, find_root, &walk))
+    return false;
+  if (walk.dimensions != (column->width > 1 ? 3 : 2))
+    return refuse_index(&walk);
+  return walk.root == no_address || walk_node(&walk, (uint64_t)walk.root, MOST_LEVEL);
 }
 
 /* ---- reading ---- */

@@ -1,12 +1,10 @@
 /* HDF5 can shrink and grow a dataset, but frees and allocates room as it does, in several steps: a
  * process that is killed between them leaves a broken file. The extent alone is one number in the
  * dataset's header, 8 bytes in place, and the largest extent behind it. Where they stand is documented
- * (HDF5 File Format Specification 3.0, IV.A.1.a and, for the messages, IV.A.2): an object header of version
- * 1 is a prefix of 16 bytes, then messages, each with 8 bytes of type, size and flags; some of them may be
- * elsewhere in the file, where a continuation message (type 16) says. A dataspace message (type 1) of
- * version 1 is 8 bytes, then the extents, then the largest extents. A layout message (type 8) of version 3
- * and class 1 says where the values are, and how many bytes. Headers of version 1 have no checksum, and
- * HDF5 1.10.8 crashes on damaged ones: HDF5 is only asked where they are. */
+ * (HDF5 File Format Specification 3.0, IV.A.2): a dataspace message of version 1 is 8 bytes, then the extents,
+ * then the largest extents; a layout message of version 3 and class 1 says where the values are, and how many
+ * bytes. Such a change in place wants headers of version 1, which have no checksum; and HDF5 1.10.8 crashes on
+ * damaged ones, so it is only asked where they are. */
 #include "table_impl.h"
 
 #include <hdf5.h>
@@ -15,6 +13,7 @@
 #include <string.h>
 
 #include "hdf5_impl.h"
+#include "header_impl.h"
 #include "schema_impl.h"
 
 static const char *const names[PARCEL_TABLE_COLUMNS + 1] = {"index", "code", "message", "failure"};
@@ -22,102 +21,35 @@ static const char *const names[PARCEL_TABLE_COLUMNS + 1] = {"index", "code", "me
 static const parcel_index sizes[PARCEL_TABLE_COLUMNS] = {sizeof(int64_t), sizeof(int32_t),
                                                          PARCEL_FAILURE_MESSAGE_SIZE};
 
-#if H5_VERSION_GE(1, 12, 0)
-typedef H5L_info1_t link_info;
-#else
-typedef H5L_info_t link_info;
-#define H5Lget_info1 H5Lget_info
-#endif
-
 /* ---- where it is ---- */
 
-enum {
-  PREFIX_BYTES = 16,
-  MESSAGE_BYTES = 8,
-  DATASPACE = 1,
-  LAYOUT = 8,
-  CONTINUATION = 16,
-  EXTENT_OFFSET = 8,
-  EXTENT_BYTES = 16,
-  CONTIGUOUS = 1,
-  LEAST_BYTES = 16, /* of a message of these types, at least */
-  MOST_BYTES = 4096
-};
+enum { EXTENT_OFFSET = 8, CONTIGUOUS = 1 };
 
 /* What is wanted of a header: places in the file, and sizes, in bytes; 0 until it is found. */
 typedef struct header {
   parcel_index extent;
   parcel_index values, values_bytes;
-  parcel_index next, next_bytes; /* more messages */
 } header;
 
-static uint64_t number_at(const unsigned char *bytes, size_t size)
+static void read_message(void *ctx, const parcel_header_message *message)
 {
-  uint64_t number = 0;
-  memcpy(&number, bytes, size); /* both are little-endian */
-  return number;
-}
-
-/* place  of the message's data in the file */
-static void read_message(uint64_t type, const unsigned char *data, parcel_index place, header *out)
-{
-  const bool is_line = type == DATASPACE && data[0] == 1 && data[1] == 1 && (data[2] & 1);
-  if (is_line)
-    out->extent = place + EXTENT_OFFSET;
-  if (type == LAYOUT && data[0] == 3 && data[1] == CONTIGUOUS) {
-    out->values = (parcel_index)number_at(data + 2, 8);
-    out->values_bytes = (parcel_index)number_at(data + 10, 8);
+  header *out = ctx;
+  const unsigned char *data = message->data;
+  const bool is_line = data[0] == 1 && data[1] == 1 && (data[2] & 1);
+  if (message->type == PARCEL_HEADER_DATASPACE && is_line && message->size >= 24)
+    out->extent = message->place + EXTENT_OFFSET;
+  if (message->type == PARCEL_HEADER_LAYOUT && data[0] == 3 && data[1] == CONTIGUOUS) {
+    out->values = (parcel_index)parcel__header_number(data + 2, 8);
+    out->values_bytes = (parcel_index)parcel__header_number(data + 10, 8);
   }
-  if (type == CONTINUATION) {
-    out->next = (parcel_index)number_at(data, 8);
-    out->next_bytes = (parcel_index)number_at(data + 8, 8);
-  }
-}
-
-/* Messages that follow each other in the file. */
-static parcel_status read_piece(const parcel_file *file, int fd, parcel_index begin, parcel_index size,
-                                header *out)
-{
-  unsigned char bytes[MOST_BYTES + LEAST_BYTES] = {0};
-  if (begin < 0 || size < 0 || size > MOST_BYTES)
-    return parcel_fail(PARCEL_CORRUPT, "%" PRId64 " bytes of a header at %" PRId64 "", size, begin);
-  const parcel_status status = parcel__file_read(file, fd, bytes, size, begin);
-  for (parcel_index at = 0; at + MESSAGE_BYTES + LEAST_BYTES <= size && !status;
-       at += MESSAGE_BYTES + (parcel_index)number_at(bytes + at + 2, 2))
-    read_message(number_at(bytes + at, 2), bytes + at + MESSAGE_BYTES, begin + at + MESSAGE_BYTES, out);
-  return status;
-}
-
-/* A damaged header may lead in circles: none of ours has as many pieces. */
-static parcel_status read_header(const parcel_file *file, int fd, parcel_index address, header *out)
-{
-  enum { MOST_PIECES = 16 };
-  unsigned char prefix[PREFIX_BYTES];
-  *out = (header){.next = address + PREFIX_BYTES};
-  parcel_status status = parcel__file_read(file, fd, prefix, PREFIX_BYTES, address);
-  if (!status && prefix[0] != 1)
-    return parcel_fail(PARCEL_CORRUPT, "a header of version %d", prefix[0]);
-  if (!status)
-    out->next_bytes = (parcel_index)number_at(prefix + 8, 4);
-  for (int piece = 0; piece < MOST_PIECES && out->next_bytes != 0 && !status; ++piece) {
-    const parcel_index begin = out->next;
-    const parcel_index size = out->next_bytes;
-    out->next_bytes = 0;
-    status = read_piece(file, fd, begin, size, out);
-  }
-  return status;
 }
 
 static parcel_status find_dataset(hid_t group, const parcel_file *file, int fd, int which, parcel_table *out)
 {
-  link_info link = {.type = H5L_TYPE_ERROR};
-  header header;
-  if (!parcel__hdf5_good(H5Lget_info1(group, names[which], &link, H5P_DEFAULT), "find", names[which]))
-    return PARCEL_HDF5;
-  if (link.type != H5L_TYPE_HARD || link.u.address > INT64_MAX - PREFIX_BYTES)
-    return parcel_fail(PARCEL_CORRUPT, "'parcel/failures/%s' leads elsewhere", names[which]);
-  const parcel_status status = read_header(file, fd, (parcel_index)link.u.address, &header);
-  if (status)
+  header header = {.extent = 0};
+  parcel_index address = 0;
+  parcel_status status = parcel__header_find(group, names[which], &address);
+  if (status || (status = parcel__header_visit(file, fd, address, read_message, &header)))
     return status;
   const bool has_values = header.values > 0 && header.values_bytes > 0;
   out->extents[which] = header.extent;

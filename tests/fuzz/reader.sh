@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Changes bytes of a real results file at random, and reads it: reader.sh [TRIES [SEED]]. With the presets asan and
+# Changes bytes of real results files at random, and reads them: reader.sh [TRIES [SEED]]. With the presets asan and
 # tsan under the sanitizers. A file that ends the process is kept, as the message says.
 set -euo pipefail
 tries=${1:-1500}
@@ -7,11 +7,15 @@ seed=${2:-1}
 folder=$(mktemp -d)
 export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} # Open MPI's
 "$WAVES" "$folder/waves.h5" -3..50
+"$PARSQUARES" -q --compress -p 2,3 -b 10 -o "$folder/packed.h5" 1..1000
 status=0
-"$MUTATE" "$folder/waves.h5" "$folder/changed.part" "$tries" "$seed" || status=$?
-if [ "$status" -ne 0 ]; then
-  cp "$folder/changed.part" "$PARCEL_BUILD/tests/fuzz/reader-crash.part"
-  echo "kept: $PARCEL_BUILD/tests/fuzz/reader-crash.part"
-fi
+for file in waves packed; do
+  "$MUTATE" "$folder/$file.h5" "$folder/changed.part" "$((tries / 2))" "$seed" || status=$?
+  if [ "$status" -ne 0 ]; then
+    cp "$folder/changed.part" "$PARCEL_BUILD/tests/fuzz/reader-crash.part"
+    echo "kept: $PARCEL_BUILD/tests/fuzz/reader-crash.part"
+    break
+  fi
+done
 rm -rf "$folder"
 exit "$status"
