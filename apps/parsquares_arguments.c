@@ -217,7 +217,7 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
   if (arguments->compression.kind != PARCEL_COMPRESSION_NONE) {
     if (arguments->retries)
       return parcel_fail(PARCEL_INVALID,
-                         "--compress excludes --retry-failed: a compressed file is not changed");
+                         "--compress excludes --retry-failed: the file keeps its own compression");
     if (arguments->io == PARCEL_IO_COLLECTIVE)
       return parcel_fail(PARCEL_INVALID, "--compress excludes --io=collective: each rank writes by itself");
   }

@@ -152,7 +152,7 @@ static parcel_status enter_block(search *search, scratch *own, parcel_index numb
     return status;
   const parcel_ledger_entry entry =
       parcel__ledger_entry(site->sweep, site->seed, &block, parcel_world_rank(site->world));
-  return parcel__ledger_write(&site->file, site->fd, site->ledger, number, &entry);
+  return search->results->store.enter(search->results->store.ctx, &block, &entry);
 }
 
 /* A parcel_body over this rank's part of the list. */

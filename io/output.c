@@ -77,10 +77,11 @@ static parcel_status make_file(parcel_results *results, const parcel_provenance 
   if ((status = parcel__claim_check(&site->file, results->replaces)) ||
       (status = parcel__file_draw_seed(&site->seed)) || (status = make_title(site->sweep, options, &title)))
     return status;
+  results->compression = compression_of(site, options);
   const parcel_schema schema = {.sweep = site->sweep,
                                 .grid = site->grid,
                                 .seed = site->seed,
-                                .compression = compression_of(site, options),
+                                .compression = results->compression,
                                 .failures_room = failures_room(options),
                                 .title = title,
                                 .provenance = provenance};
@@ -130,8 +131,10 @@ static parcel_status read_site(parcel_results *results, const char *path,
     status = take_site(results, reader);
   if (!status && compression)
     status = check_compression(reader, *compression);
-  if (!status)
+  if (!status) {
     *is_complete = strcmp(parcel_reader_status(reader), "complete") == 0;
+    results->compression = reader->compression;
+  }
   parcel_reader_close(&reader);
   return status;
 }
@@ -171,9 +174,6 @@ parcel_status parcel__output_open(parcel_results *results, const parcel_provenan
   struct stat info;
   if (options->retries) {
     const parcel_status status = recognise_file(results);
-    if (!status && site->grid.exact > 0)
-      return parcel_fail(PARCEL_INVALID, "'%s' is compressed: its failed indices cannot be retried in it",
-                         site->file.path);
     return status || results->history.failures == 0 ? status : parcel__retry_open(results);
   }
   if (options->resumes && !results->replaces && stat(site->file.path, &info) == 0 && S_ISREG(info.st_mode))

@@ -72,6 +72,7 @@ typedef struct knowledge {
   parcel_block_grid grid;
   uint64_t seed;
   parcel_index ledger;
+  parcel_compression compression;
   parcel_results_history history;
   uint64_t inode;
   uint64_t beginning; /* checksum of the file's first bytes */
@@ -99,6 +100,7 @@ static parcel_status gather_knowledge(const parcel_results *results, knowledge *
                      .grid = site->grid,
                      .seed = site->seed,
                      .ledger = site->ledger,
+                     .compression = results->compression,
                      .history = results->history};
   return results->state == PARCEL_OUTPUT_COMPLETE ? PARCEL_OK : look_at_part(site, out);
 }
@@ -111,6 +113,7 @@ static parcel_status share(parcel_results *results, knowledge *known)
                                                 "MPI_Bcast of what the file is");
   results->state = known->state;
   results->history = known->history;
+  results->compression = known->compression;
   site->grid = known->grid;
   site->seed = known->seed;
   site->ledger = known->ledger;
@@ -153,6 +156,15 @@ static parcel_status open_rank(parcel_results *results, const knowledge *known)
   return parcel__journal_open(&site->file, parcel_world_rank(site->world), &results->journal);
 }
 
+static parcel_status open_packed_store(parcel_results *results)
+{
+  const bool is_resumed = results->state == PARCEL_OUTPUT_RESUMED;
+  if (results->state == PARCEL_OUTPUT_RETRIED)
+    return parcel__store_repack_open(results, &results->store);
+  return parcel__store_spool_open(&results->site, results->compression,
+                                  is_resumed ? PARCEL_SPOOL_RESUMES : PARCEL_SPOOL_NEW, &results->store);
+}
+
 static parcel_status open_store(parcel_results *results, const knowledge *known,
                                 const parcel_results_options *options)
 {
@@ -170,8 +182,7 @@ static parcel_status open_store(parcel_results *results, const knowledge *known,
   if (status)
     return status;
   if (site->grid.exact > 0)
-    status = parcel__store_spool_open(site, options->compression, results->state == PARCEL_OUTPUT_RESUMED,
-                                      &results->store);
+    status = open_packed_store(results);
   else if (mode == PARCEL_IO_COLLECTIVE)
     status = parcel__store_collective_open(site, options->round_bytes, &results->store);
   else
@@ -280,7 +291,7 @@ static parcel_status settle_compression(const parcel_sweep *sweep, const parcel_
   if (status || options->compression.kind == PARCEL_COMPRESSION_NONE || grid->positions == 0)
     return status;
   if (options->retries)
-    return parcel_fail(PARCEL_INVALID, "failed indices of a compressed file cannot be retried in it");
+    return parcel_fail(PARCEL_INVALID, "a file whose failed indices are retried keeps its own compression");
   return parcel__compression_grid(sweep, grid);
 }
 

@@ -22,7 +22,8 @@ typedef enum parcel_output_state {
 struct parcel_results {
   parcel_store_site site;
   parcel_store store;
-  bool has_store; /* it is open */
+  parcel_compression compression; /* of the columns, where site.grid.exact > 0 */
+  bool has_store;                 /* it is open */
   bool replaces;
   bool keeps_failures;
   parcel_output_state state;
@@ -69,6 +70,11 @@ PARCEL_MUST_CHECK parcel_status parcel__retry_write(void *ctx, const parcel_bloc
 /** After a success: ledger and failures table for the new values. Collective.  Errors: IO, SPACE, MEMORY,
  * MPI. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_end(parcel_results *results);
+
+/** The store of a compressed file whose failed indices are computed again: results->retried need not be there
+ *  before the first read.  Collective.  Errors: as parcel_reader_open; IO, SPACE, MEMORY; the same on every
+ *  rank. */
+PARCEL_MUST_CHECK parcel_status parcel__store_repack_open(const parcel_results *results, parcel_store *out);
 
 /** Closes and frees everything of this rank.
  *

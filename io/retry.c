@@ -146,12 +146,8 @@ parcel_status parcel__retry_write(void *ctx, const parcel_block *block)
   whole.number = parcel_block_grid_owner(site->grid, position);
   if (block->failure_count > 0)
     status = parcel__journal_write(&results->journal, &whole, 0);
-  for (int c = 0; c < site->sweep->column_count && !status; ++c) {
-    const parcel_index bytes = parcel_column_bytes(&site->sweep->columns[c]);
-    status = parcel__file_write(&site->file, site->fd, "results.write", block->columns[c], bytes,
-                                site->columns[c] + position * bytes);
-  }
-  return status;
+  return status ? status
+                : results->store.write_row(results->store.ctx, block->number, position, block->columns);
 }
 
 /* ---- the end ---- */

@@ -22,6 +22,21 @@ static parcel_status write_block(void *ctx, const parcel_block *block, const par
   return status ? status : parcel__ledger_write(&site->file, site->fd, site->ledger, block->number, entry);
 }
 
+static parcel_status write_row(void *ctx, parcel_index row, parcel_index position,
+                               const void *const columns[])
+{
+  const parcel_store_site *site = ctx;
+  const parcel_block one = {.positions = {position, position + 1}, .columns = columns};
+  (void)row;
+  return write_values(site, &one);
+}
+
+static parcel_status enter_block(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry)
+{
+  const parcel_store_site *site = ctx;
+  return parcel__ledger_write(&site->file, site->fd, site->ledger, block->number, entry);
+}
+
 parcel_status parcel__store_read_placed(void *ctx, parcel_index number, void *const columns[])
 {
   const parcel_store_site *site = ctx;
@@ -51,6 +66,8 @@ parcel_status parcel__store_direct_open(const parcel_store_site *site, parcel_st
   *out = (parcel_store){.ctx = (void *)site,
                         .write = write_block,
                         .read = parcel__store_read_placed,
+                        .write_row = write_row,
+                        .enter = enter_block,
                         .sync = sync_file,
                         .close = close_nothing};
   return PARCEL_OK;

@@ -58,6 +58,14 @@ typedef struct parcel_store {
    *  whoever wrote it. */
   parcel_status (*read)(void *ctx, parcel_index number, void *const columns[]);
 
+  /** Retrying failed indices: keeps the values of the row-th of them, which is at this position. As write.
+   *  NULL: a store that does not retry. */
+  parcel_status (*write_row)(void *ctx, parcel_index row, parcel_index position, const void *const columns[]);
+
+  /** Retrying: gives a block, with the values that read tells, its entry. As write, after the last row.  NULL:
+   *  the same. */
+  parcel_status (*enter)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
+
   /** Brings all that this rank wrote to the disk. Main thread, not collective. */
   parcel_status (*sync)(void *ctx);
 
@@ -80,14 +88,20 @@ PARCEL_MUST_CHECK parcel_status parcel__store_direct_open(const parcel_store_sit
 PARCEL_MUST_CHECK parcel_status parcel__store_collective_open(const parcel_store_site *site,
                                                               parcel_index round_bytes, parcel_store *out);
 
+/** What earlier runs have left. */
+typedef enum parcel_spool_past {
+  PARCEL_SPOOL_NEW,     /* nothing */
+  PARCEL_SPOOL_RESUMES, /* spools of the same file */
+  PARCEL_SPOOL_RETRIES  /* all chunks, in the .part; only some blocks will be written */
+} parcel_spool_past;
+
 /** Each thread packs its blocks into chunks and appends them to its rank's spool (io/spool_impl.h); `finish`
  *  puts them all into the .part. Collective.
  *
- *  resumes  there may be spools of earlier runs on the same file
  *  Errors: IO, SPACE, MEMORY; the same on every rank. */
 PARCEL_MUST_CHECK parcel_status parcel__store_spool_open(const parcel_store_site *site,
-                                                         parcel_compression compression, bool resumes,
-                                                         parcel_store *out);
+                                                         parcel_compression compression,
+                                                         parcel_spool_past past, parcel_store *out);
 
 /** Reads a block from its places in the .part: the `read` of every store that keeps values there; ctx is the
  *  site. */

@@ -29,6 +29,7 @@ typedef struct spooled {
   parcel_spool spool;
   parcel_spool_index index;  /* of what earlier runs have left */
   parcel_index record_bytes; /* of the largest record */
+  bool has_chunks;           /* the .part has all chunks already; those with records are replaced */
 } spooled;
 
 /* ---- blocks ---- */
@@ -186,6 +187,8 @@ static parcel_status write_all_chunks(publication *publication)
   const parcel_index blocks = parcel_block_grid_count(site->grid);
   parcel_status status = PARCEL_OK;
   for (parcel_index b = 0; b < blocks && !status; ++b) {
+    if (publication->store->has_chunks && publication->index.places[b].rank < 0)
+      continue;
     status = read_record(publication->store, &publication->index, b, publication->record);
     if (!status)
       status = write_chunks(publication, b);
@@ -298,12 +301,12 @@ static parcel_index largest_record(const parcel_store_site *site, parcel_index *
   return bytes;
 }
 
-static parcel_status open_rank(spooled *store, bool resumes)
+static parcel_status open_rank(spooled *store, parcel_spool_past past)
 {
   const parcel_store_site *site = store->site;
   const parcel_index blocks = parcel_block_grid_count(site->grid);
   parcel_status status = PARCEL_OK;
-  if (resumes)
+  if (past == PARCEL_SPOOL_RESUMES)
     status = parcel__spool_index_make(&site->file, site->seed, blocks, &store->index);
   return status ? status
                 : parcel__spool_open(&site->file, parcel_world_rank(site->world), site->seed,
@@ -311,16 +314,18 @@ static parcel_status open_rank(spooled *store, bool resumes)
 }
 
 parcel_status parcel__store_spool_open(const parcel_store_site *site, parcel_compression compression,
-                                       bool resumes, parcel_store *out)
+                                       parcel_spool_past past, parcel_store *out)
 {
   spooled *store = calloc(1, sizeof *store);
   parcel_index largest_chunk = 0;
   parcel_status status = parcel_fail(PARCEL_MEMORY, "no memory to compress '%s'", site->file.part);
   if (store) {
-    *store = (spooled){.site = site, .record_bytes = largest_record(site, &largest_chunk)};
+    *store = (spooled){.site = site,
+                       .record_bytes = largest_record(site, &largest_chunk),
+                       .has_chunks = past == PARCEL_SPOOL_RETRIES};
     store->spool.fd = -1;
     parcel__coders_open(&store->coders, compression, largest_chunk, store->record_bytes);
-    status = open_rank(store, resumes);
+    status = open_rank(store, past);
   }
   if ((status = parcel_world_agree(site->world, status))) {
     if (store)

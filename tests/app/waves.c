@@ -2,7 +2,8 @@
  *
  * usage: waves FILE RANGE [INDEX DELTA]      DELTA is added to the sine of INDEX
  *        waves FILE RANGE sign SIGN          the vectors are multiplied by SIGN
- *        waves FILE RANGE fail K             multiples of K fail, and are on record */
+ *        waves FILE RANGE fail K             multiples of K fail, and are on record
+ *        waves FILE RANGE compress LEVEL     the columns are deflated */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct change {
   double delta;
   double sign;
   parcel_index failing;
+  int level; /* of compression; 0: none */
 } change;
 
 static double sine_of(parcel_index index)
@@ -59,9 +61,13 @@ int main(int argc, char **argv)
     change.sign = strtod(argv[4], NULL);
   else if (argc > 4 && strcmp(argv[3], "fail") == 0)
     change.failing = strtoll(argv[4], NULL, 10);
+  else if (argc > 4 && strcmp(argv[3], "compress") == 0)
+    change.level = atoi(argv[4]);
   else if (argc > 4)
     change = (struct change){.index = strtoll(argv[3], NULL, 10), .delta = strtod(argv[4], NULL), .sign = 1};
-  const parcel_results_options file = {.keeps_failures = change.failing != 0};
+  const parcel_results_options file = {
+      .keeps_failures = change.failing != 0,
+      .compression = {change.level > 0 ? PARCEL_COMPRESSION_DEFLATE : PARCEL_COMPRESSION_NONE, change.level}};
   const parcel_sweep_options how = {.on_error =
                                         change.failing ? PARCEL_ON_ERROR_RECORD : PARCEL_ON_ERROR_STOP};
   parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);

@@ -10,7 +10,7 @@
  *   MILLISECONDS   that every block takes
  *   STALL          seconds without progress after which the run is to end; 0: none
  *   TIMEOUT        kernels run in processes, for so many seconds at most, and failures go on record
- *   HOW            new, resume or retry
+ *   HOW            new, packed (new, and compressed), resume or retry
  *   CALLS          a file that gets a line "FIRST COUNT" for every call of the kernel */
 #include <fcntl.h>
 #include <signal.h>
@@ -113,9 +113,12 @@ static parcel_status run(const parcel_world *world, fault *fault, int argc, char
                         .threads = 1};
   const bool in_processes = argc >= 9;
   const char *manner = argc > 10 ? argv[9] : "new";
-  const parcel_results_options file = {.keeps_failures = in_processes,
-                                       .resumes = strcmp(manner, "resume") == 0,
-                                       .retries = strcmp(manner, "retry") == 0};
+  const bool is_packed = strcmp(manner, "packed") == 0;
+  const parcel_results_options file = {
+      .compression = {is_packed ? PARCEL_COMPRESSION_DEFLATE : PARCEL_COMPRESSION_NONE, 1},
+      .keeps_failures = in_processes,
+      .resumes = strcmp(manner, "resume") == 0,
+      .retries = strcmp(manner, "retry") == 0};
   const parcel_sweep_options how = {.signals = parcel_signals_catch(),
                                     .stall_seconds = argc >= 8 ? strtod(argv[7], NULL) : 0,
                                     .in_processes = in_processes,

@@ -30,9 +30,9 @@ class RetryTest(faults.FaultTest):
         self.addCleanup(self.kill, run)
         return run
 
-    def record(self, ranks):
+    def record(self, ranks, how="new"):
         """A finished file with failures; its bytes."""
-        run = self.start_again(ranks, "new", "often", EVERY).end()
+        run = self.start_again(ranks, how, "often", EVERY).end()
         self.assertEqual(run.code, 3, run.stderr)
         self.assert_one_message(run, f"{len(FAILED)} of {COUNT} indices failed")
         return self.output.read_bytes()
@@ -56,9 +56,9 @@ class RetryTest(faults.FaultTest):
         return verify.stdout
 
     def test_exactly_the_failed_indices_are_computed_again(self):
-        for ranks in (0, 3):
-            with self.subTest(ranks=ranks):
-                self.record(ranks)
+        for ranks, how in ((0, "new"), (3, "new"), (0, "packed"), (3, "packed")):
+            with self.subTest(ranks=ranks, how=how):
+                self.record(ranks, how)
                 self.assert_values(FAILED)
                 run = self.start_again(ranks, "retry").end()
                 self.assertEqual((run.code, run.messages), (0, []), run.stderr)
@@ -96,6 +96,30 @@ class RetryTest(faults.FaultTest):
                 self.assertEqual((run.code, run.messages), (0, []), run.stderr)
                 self.assert_values([])
                 self.output.unlink()
+
+    def retry_with(self, fault):
+        os.environ["PARCEL_FAULT"] = fault
+        try:
+            return self.start_again(2, "retry").end()
+        finally:
+            del os.environ["PARCEL_FAULT"]
+
+    def test_a_retry_that_dies_or_fails_at_any_step_leaves_the_file(self):
+        steps = ("results.create", "results.part", "results.write", "results.ledger", "results.outcome", "results.rename")
+        packed = ("results.chunk", "results.swap")
+        for how, points in (("new", steps), ("packed", (*steps, *packed))):
+            before = self.record(2, how)
+            for point in points:
+                for action in ("action=kill", "errno=ENOSPC"):
+                    with self.subTest(how=how, point=point, action=action):
+                        run = self.retry_with(f"{point}:{action}")
+                        self.assertNotEqual(run.code, 0)
+                        self.assertEqual(run.survivors, [])
+                        self.assertEqual(self.output.read_bytes(), before)
+            run = self.start_again(2, "retry").end()
+            self.assertEqual((run.code, run.messages), (0, []), run.stderr)
+            self.assert_values([])
+            self.output.unlink()
 
     def test_no_other_part_is_removed(self):
         self.record(0)

@@ -7,7 +7,7 @@ seed=${2:-1}
 folder=$(mktemp -d)
 export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-} # Open MPI's
 "$WAVES" "$folder/waves.h5" -3..50
-"$PARSQUARES" -q --compress -p 2,3 -b 10 -o "$folder/packed.h5" 1..1000
+"$WAVES" "$folder/packed.h5" 1..9999 compress 1
 status=0
 for file in waves packed; do
   "$MUTATE" "$folder/$file.h5" "$folder/changed.part" "$((tries / 2))" "$seed" || status=$?

@@ -299,33 +299,67 @@ static void spools_of_another_file_do_not_count(void **state)
 
 /* ---- failures on record ---- */
 
-static parcel_status fail_at_every_100th(void *ctx, const parcel_slice *slice, void *const columns[])
+static atomic_int fails_every; /* position; 0: none fails */
+
+static parcel_status fail_at_some(void *ctx, const parcel_slice *slice, void *const columns[])
 {
-  for (parcel_index i = 0; i < slice->count; ++i)
-    if ((slice->position + i) % 100 == 0)
+  const int every = fails_every;
+  for (parcel_index i = 0; i < slice->count && every > 0; ++i)
+    if ((slice->position + i) % every == 0)
       return parcel_fail(PARCEL_KERNEL, "no luck");
-  return copy_index(ctx, slice, columns);
+  return count_and_copy(ctx, slice, columns);
 }
 
-static void failures_are_on_record_but_cannot_be_retried(void **state)
+static int failing_positions(int every)
+{
+  return every > 0 ? (POSITIONS - 1) / every + 1 : 0;
+}
+
+/* Values, failures and checksums are as when every so many positions have failed. */
+static bool is_right_but_for(const char *path, int every)
+{
+  static int64_t values[POSITIONS];
+  parcel_reader *reader = NULL;
+  bool is_right = parcel_reader_open(path, &reader) == PARCEL_OK &&
+                  parcel_reader_failure_count(reader) == failing_positions(every) &&
+                  parcel_reader_values(reader, 0, (parcel_span){0, POSITIONS}, values) == PARCEL_OK;
+  for (parcel_index p = 0; p < POSITIONS && is_right; ++p)
+    is_right = values[p] == (every > 0 && p % every == 0 ? -9223372036854775806 : p + 1);
+  char *scratch = is_right ? malloc(parcel_reader_scratch_bytes(reader) + 1) : NULL;
+  for (parcel_index b = 0; b < BLOCKS && is_right; ++b) {
+    parcel_reader_entry entry;
+    is_right = parcel_reader_entries(reader, (parcel_span){b, b + 1}, &entry) == PARCEL_OK &&
+               parcel_reader_check_block(reader, b, &entry, scratch) == PARCEL_OK;
+  }
+  free(scratch);
+  parcel_reader_close(&reader);
+  return is_right;
+}
+
+static void failures_are_on_record_and_exactly_they_are_retried(void **state)
 {
   const results_fixture *fixture = *state;
   const parcel_sweep_options recording = {.on_error = PARCEL_ON_ERROR_RECORD};
   const parcel_results_options retrying = {.retries = true};
-  parcel_results_options keeping = compressed;
-  parcel_results *results = NULL;
-  parcel_reader *reader = NULL;
+  static const int fails[] = {7, 35, 700, 0};
+  const parcel_compression kinds[] = {{.kind = PARCEL_COMPRESSION_DEFLATE, .level = 4},
+                                      {.kind = PARCEL_COMPRESSION_ZSTD, .level = 3}};
   parcel_sweep sweep = sweep_of(POSITIONS);
-  keeping.keeps_failures = true;
-  sweep.kernel = fail_at_every_100th;
-  assert_status(results_make(fixture, &sweep, &keeping, &recording), PARCEL_FAILURES);
-  assert_root(parcel_reader_open(fixture->path, &reader) == PARCEL_OK &&
-              parcel_reader_failure_count(reader) == POSITIONS / 100 + 1);
-  parcel_reader_close(&reader);
-  assert_status(parcel_results_create(fixture->world, &sweep, fixture->path, &retrying, &results),
-                PARCEL_INVALID);
-  assert_all(strstr(parcel_last_error(), "is compressed") != NULL);
-  assert_root(count_files(fixture->folder) == 1);
+  sweep.kernel = fail_at_some;
+  for (int run = 0; run < 8; ++run) {
+    const bool is_first = run % 4 == 0;
+    const parcel_results_options making = {
+        .compression = kinds[run / 4], .keeps_failures = true, .replaces = true};
+    const int every = fails[run % 4];
+    const int before = is_first ? POSITIONS : failing_positions(fails[run % 4 - 1]);
+    fails_every = every;
+    computed = 0;
+    assert_status(results_make(fixture, &sweep, is_first ? &making : &retrying, &recording),
+                  every > 0 ? PARCEL_FAILURES : PARCEL_OK);
+    assert_all(sum_of_ranks(computed) == before - failing_positions(every));
+    assert_root(is_right_but_for(fixture->path, every));
+    assert_root(count_files(fixture->folder) == 1);
+  }
 }
 
 /* ---- refusals ---- */
@@ -381,7 +415,7 @@ int main(void)
       results_test(a_record_made_again_counts_from_then_on),
       results_test(lost_spools_are_made_again),
       results_test(spools_of_another_file_do_not_count),
-      results_test(failures_are_on_record_but_cannot_be_retried),
+      results_test(failures_are_on_record_and_exactly_they_are_retried),
       results_test(what_does_not_go_together_is_refused),
       results_test(another_compression_does_not_resume),
   };
