@@ -16,14 +16,14 @@ static const double show_every_seconds = 0.1;
 static const double halt_file_every_seconds = 0.5;
 
 /* The main thread's sleep between two looks at the world. While its workers compute it keeps out of their
- * way. Once they are done it looks more often, after a hundredth of the time that the sweep has run already:
+ * way. Once they are done it looks more often, after a thousandth of the time that the sweep has run already:
  * the several steps in which a sweep ends then cost a short run little, and a long one does not burn a core
  * on waiting for others. */
 static const double busy_pause_seconds = 2e-3;
 static const double urgent_pause_seconds = 200e-6; /* workers wait for other hosts, or a sink's messages */
-static const double idle_pause_fraction = 0.01;
+static const double idle_pause_fraction = 0.001;
 static const double shortest_idle_pause_seconds = 20e-6;
-static const double longest_idle_pause_seconds = 2e-3;
+static const double longest_idle_pause_seconds = 1e-3;
 
 static const double same_inspection_seconds = 0.5;
 

@@ -43,6 +43,7 @@ static parcel_status visit_all(const parcel_file *file,
   return status;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): as all visits have it */
 static parcel_status find(void *ctx, char *path, const char *rest)
 {
   (void)path, (void)rest;

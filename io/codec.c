@@ -1,5 +1,5 @@
-/* deflate by libdeflate, which does in half the time what zlib does, or by zlib; zstd by libzstd, in one frame
- * that tells its size, as HDF5's filter wants it. */
+/* deflate by libdeflate, which does in half the time what zlib does, or by zlib; zstd by libzstd, in one
+ * frame that tells its size, as HDF5's filter wants it. */
 #include "codec_impl.h"
 
 #ifdef PARCEL_WITH_LIBDEFLATE

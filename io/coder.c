@@ -1,5 +1,5 @@
-/* HDF5 runs its filters on one thread under one lock; here every worker packs its own blocks. The bytes are such
- * that HDF5 takes them for its own. */
+/* HDF5 runs its filters on one thread under one lock; here every worker packs its own blocks. The bytes are
+ * such that HDF5 takes them for its own. */
 #include "coder_impl.h"
 
 #include <stdlib.h>

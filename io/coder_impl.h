@@ -1,6 +1,6 @@
 /** @file
- *  Chunks as HDF5's filters shuffle and deflate, or zstd, make them, without HDF5: by any thread, each with a coder of
- *  its own. A chunk always has all its bytes; what a short last block lacks is zeros. */
+ *  Chunks as HDF5's filters shuffle and deflate, or zstd, make them, without HDF5: by any thread, each with
+ *  a coder of its own. A chunk always has all its bytes; what a short last block lacks is zeros. */
 #ifndef PARCEL_CODER_IMPL_H
 #define PARCEL_CODER_IMPL_H
 

@@ -1,8 +1,8 @@
-/* As documented (HDF5 File Format Specification 3.0, IV.A.1): a header of version 1 is a prefix of 16 bytes, then
- * messages, each with 8 bytes of type, size and flags. One of version 2 has a prefix whose length its flags tell,
- * and messages with 4 or 6 bytes. Some messages may be elsewhere in the file, where continuation messages say;
- * in version 2 these pieces begin with 4 bytes of signature and end with 4 of checksum. Checksums are HDF5's
- * business: it has opened the file, or is not to see this header. */
+/* As documented (HDF5 File Format Specification 3.0, IV.A.1): a header of version 1 is a prefix of 16 bytes,
+ * then messages, each with 8 bytes of type, size and flags. One of version 2 has a prefix whose length its
+ * flags tell, and messages with 4 or 6 bytes. Some messages may be elsewhere in the file, where continuation
+ * messages say; in version 2 these pieces begin with 4 bytes of signature and end with 4 of checksum.
+ * Checksums are HDF5's business: it has opened the file, or is not to see this header. */
 #include "header_impl.h"
 
 #include <inttypes.h>
@@ -25,8 +25,8 @@ typedef struct piece {
   parcel_index at, bytes;
 } piece;
 
-/* How the messages of one header look, and where they are. A damaged header may lead in circles: none has as many
- * pieces. */
+/* How the messages of one header look, and where they are. A damaged header may lead in circles: none has as
+ * many pieces. */
 typedef struct reading {
   const parcel_file *file;
   int fd;

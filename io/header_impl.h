@@ -1,5 +1,6 @@
 /** @file
- *  Object headers of an HDF5 file, as bytes: for what HDF5 does not tell, or only by opening what is damaged. */
+ *  Object headers of an HDF5 file, as bytes: for what HDF5 does not tell, or only by opening what is
+ *  damaged. */
 #ifndef PARCEL_HEADER_IMPL_H
 #define PARCEL_HEADER_IMPL_H
 
@@ -8,8 +9,8 @@
 
 #include "file_impl.h"
 
-/** A message of a header. Its bytes are valid during the visit only; at least PARCEL_HEADER_SLACK zeros follow
- *  them. */
+/** A message of a header. Its bytes are valid during the visit only; at least PARCEL_HEADER_SLACK zeros
+ *  follow them. */
 typedef struct parcel_header_message {
   unsigned type; /* 1: dataspace, 8: data layout, ... */
   const unsigned char *data;
@@ -23,7 +24,8 @@ enum {
   PARCEL_HEADER_SLACK = 32 /* so that fixed parts of short messages can be read */
 };
 
-/** Where the object of a hard link has its header.  Errors: HDF5 (no such link); CORRUPT (it leads elsewhere). */
+/** Where the object of a hard link has its header. Errors: HDF5 (no such link); CORRUPT (it leads
+ *  elsewhere). */
 PARCEL_MUST_CHECK parcel_status parcel__header_find(hid_t group, const char *name, parcel_index *address);
 
 /** Calls visit for every message, in order.  Errors: IO; CORRUPT (it is no header). */

@@ -18,16 +18,21 @@ parcel_failure_row parcel__failure_row(const parcel_failure *failure)
   return row;
 }
 
+uint64_t parcel__ledger_add_failures(uint64_t checksum, const parcel_failure failures[], parcel_index count)
+{
+  for (parcel_index f = 0; f < count; ++f) {
+    const parcel_failure_row row = parcel__failure_row(&failures[f]);
+    checksum = parcel__checksum(&row, sizeof row, checksum);
+  }
+  return checksum;
+}
+
 uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block)
 {
   uint64_t checksum = seed + (uint64_t)block->number;
   for (int c = 0; c < sweep->column_count; ++c)
     checksum = parcel__checksum(block->columns[c], bytes_in(sweep, block, c), checksum);
-  for (parcel_index f = 0; f < block->failure_count; ++f) {
-    const parcel_failure_row row = parcel__failure_row(&block->failures[f]);
-    checksum = parcel__checksum(&row, sizeof row, checksum);
-  }
-  return checksum;
+  return parcel__ledger_add_failures(checksum, block->failures, block->failure_count);
 }
 
 parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block,

@@ -39,6 +39,9 @@ parcel_failure_row parcel__failure_row(const parcel_failure *failure);
  *  thread. */
 uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block);
 
+/** The last step of it: from the checksum of a block's values to that of the block. */
+uint64_t parcel__ledger_add_failures(uint64_t checksum, const parcel_failure failures[], parcel_index count);
+
 /** The entry for a block that `rank` is about to write, bytes first. Any thread. */
 parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block,
                                          int rank);

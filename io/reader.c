@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checksum_impl.h"
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
 #include "seal_impl.h"
@@ -284,37 +285,67 @@ static parcel_status fail_block(const parcel_reader *reader, parcel_index block,
                      reader->file.part, block, first, last);
 }
 
+/* Values are added up piece by piece, in the L2 cache; of a compressed file, block by block. */
+enum { PIECE_BYTES = 1 << 18 };
+
+static parcel_status add_column(const parcel_reader *reader, int c, parcel_span positions,
+                                XXH3_state_t *state, void *scratch)
+{
+  const parcel_index bytes = parcel_column_bytes(&reader->columns[c]);
+  const parcel_index all = positions.end - positions.begin;
+  const parcel_index piece = reader->grid.exact > 0 || bytes > PIECE_BYTES ? all : PIECE_BYTES / bytes;
+  parcel_status status = PARCEL_OK;
+  for (parcel_index at = positions.begin; at < positions.end && !status; at += piece) {
+    const parcel_index end = at + piece < positions.end ? at + piece : positions.end;
+    status = parcel_reader_values(reader, c, (parcel_span){at, end}, scratch);
+    if (!status)
+      parcel__checksum_add(state, scratch, (size_t)((end - at) * bytes));
+  }
+  return status;
+}
+
+static parcel_status add_up_values(const parcel_reader *reader, parcel_index block, parcel_span positions,
+                                   void *scratch, uint64_t *checksum)
+{
+  XXH3_state_t *state = XXH3_createState();
+  parcel_status status = PARCEL_OK;
+  *checksum = reader->seed + (uint64_t)block;
+  if (!state)
+    return parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
+  for (int c = 0; c < reader->column_count && !status; ++c) {
+    XXH3_64bits_reset_withSeed(state, *checksum);
+    status = add_column(reader, c, positions, state, scratch);
+    *checksum = XXH3_64bits_digest(state);
+  }
+  XXH3_freeState(state);
+  return status;
+}
+
+static parcel_status add_up_failures(const parcel_reader *reader, parcel_span positions, uint64_t *checksum)
+{
+  const parcel_span failed = parcel_reader_failures_in(reader, positions);
+  const parcel_index count = failed.end - failed.begin;
+  if (count == 0)
+    return PARCEL_OK;
+  parcel_failure *failures = calloc((size_t)count, sizeof *failures);
+  if (!failures)
+    return parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
+  const parcel_status status = parcel_reader_failures(reader, failed, failures);
+  *checksum = parcel__ledger_add_failures(*checksum, failures, count);
+  free(failures);
+  return status;
+}
+
 parcel_status parcel_reader_check_block(const parcel_reader *reader, parcel_index block,
                                         const parcel_reader_entry *entry, void *scratch)
 {
+  uint64_t checksum = 0;
   parcel_status status =
       check_span(reader, (parcel_span){block, block + 1}, parcel_block_grid_count(reader->grid), "blocks");
   if (status)
     return status;
   const parcel_span positions = parcel_block_grid_span(reader->grid, block);
-  const parcel_span failed = parcel_reader_failures_in(reader, positions);
-  const parcel_index failure_count = failed.end - failed.begin;
-  const void **columns = calloc((size_t)reader->column_count, sizeof *columns);
-  parcel_failure *failures = calloc((size_t)failure_count + 1, sizeof *failures);
-  if (!columns || !failures)
-    status = parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
-  if (!status)
-    status = parcel_reader_failures(reader, failed, failures);
-  char *next = scratch;
-  for (int c = 0; c < reader->column_count && !status; ++c) {
-    columns[c] = next;
-    status = parcel_reader_values(reader, c, positions, next);
-    next += (positions.end - positions.begin) * parcel_column_bytes(&reader->columns[c]);
-  }
-  const parcel_sweep sweep = {.columns = reader->columns, .column_count = reader->column_count};
-  const parcel_block whole = {.number = block,
-                              .positions = positions,
-                              .columns = columns,
-                              .failures = failures,
-                              .failure_count = failure_count};
-  if (!status && parcel__ledger_checksum(&sweep, reader->seed, &whole) != entry->checksum)
-    status = fail_block(reader, block, positions);
-  free(columns);
-  free(failures);
-  return status;
+  if (!(status = add_up_values(reader, block, positions, scratch, &checksum)))
+    status = add_up_failures(reader, positions, &checksum);
+  return status || checksum == entry->checksum ? status : fail_block(reader, block, positions);
 }

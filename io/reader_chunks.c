@@ -1,7 +1,7 @@
-/* The index of a dataset's chunks is read once; then any thread reads and unpacks them by itself. HDF5 1.10 looks
- * through the index from its beginning for each chunk that it is asked for, which takes minutes where there are a
- * hundred thousand. So the index, a B-tree of version 1 (HDF5 File Format Specification 3.0, III.A.1 and, for
- * the layout message, IV.A.2.i), is read here, in one walk. */
+/* The index of a dataset's chunks is read once; then any thread reads and unpacks them by itself. HDF5 1.10
+ * looks through the index from its beginning for each chunk that it is asked for, which takes minutes where
+ * there are a hundred thousand. So the index, a B-tree of version 1 (HDF5 File Format Specification 3.0,
+ * III.A.1 and, for the layout message, IV.A.2.i), is read here, in one walk. */
 #include "reader_impl.h"
 
 #include <inttypes.h>
@@ -86,7 +86,7 @@ static bool note_chunk(walk *walk, const unsigned char *key, uint64_t offset)
   bool is_good = bytes > 0 && bytes <= whole && mask == (bytes == whole ? ONLY_SHUFFLED : 0) &&
                  offset <= (uint64_t)size && bytes <= size - (parcel_index)offset &&
                  position % (uint64_t)walk->reader->grid.exact == 0 && block < (uint64_t)walk->blocks;
-  for (int d = 1; d < walk->dimensions; ++d)
+  for (parcel_index d = 1; d < walk->dimensions; ++d)
     is_good = is_good && parcel__header_number(key + 8 + 8 * d, 8) == 0;
   if (!is_good || walk->chunks[block].offset != 0)
     return refuse_index(walk);

@@ -1,7 +1,7 @@
 /* Blocks are chosen by selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S), so
- * that every rank makes the same list in one pass. Totals are estimated by the expansion of the sample's mean,
- * their intervals by Student's t with the correction for a finite population (Cochran, Sampling Techniques,
- * 3rd edition, 2.6 to 2.8). */
+ * that every rank makes the same list in one pass. Totals are estimated by the expansion of the sample's
+ * mean, their intervals by Student's t with the correction for a finite population (Cochran, Sampling
+ * Techniques, 3rd edition, 2.6 to 2.8). */
 #include <parcel/sample.h>
 
 #include <errno.h>

@@ -62,8 +62,8 @@ typedef struct parcel_store {
    *  NULL: a store that does not retry. */
   parcel_status (*write_row)(void *ctx, parcel_index row, parcel_index position, const void *const columns[]);
 
-  /** Retrying: gives a block, with the values that read tells, its entry. As write, after the last row.  NULL:
-   *  the same. */
+  /** Retrying: gives a block, with the values that read tells, its entry. As write, after the last row.
+   *  NULL: the same. */
   parcel_status (*enter)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
 
   /** Brings all that this rank wrote to the disk. Main thread, not collective. */

@@ -1,7 +1,7 @@
-/* A compressed block cannot be changed in place. So the new values of indices that failed wait in a file without
- * a name, row by row in the order of the positions; at the end each block that has any of them is unpacked from the
- * finished file, patched, and packed again into a spool, and the copy is completed from the spools as after any
- * other run. */
+/* A compressed block cannot be changed in place. So the new values of indices that failed wait in a file
+ * without a name, row by row in the order of the positions; at the end each block that has any of them is
+ * unpacked from the finished file, patched, and packed again into a spool, and the copy is completed from
+ * the spools as after any other run. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

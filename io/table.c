@@ -1,10 +1,10 @@
 /* HDF5 can shrink and grow a dataset, but frees and allocates room as it does, in several steps: a
  * process that is killed between them leaves a broken file. The extent alone is one number in the
  * dataset's header, 8 bytes in place, and the largest extent behind it. Where they stand is documented
- * (HDF5 File Format Specification 3.0, IV.A.2): a dataspace message of version 1 is 8 bytes, then the extents,
- * then the largest extents; a layout message of version 3 and class 1 says where the values are, and how many
- * bytes. Such a change in place wants headers of version 1, which have no checksum; and HDF5 1.10.8 crashes on
- * damaged ones, so it is only asked where they are. */
+ * (HDF5 File Format Specification 3.0, IV.A.2): a dataspace message of version 1 is 8 bytes, then the
+ * extents, then the largest extents; a layout message of version 3 and class 1 says where the values are,
+ * and how many bytes. Such a change in place wants headers of version 1, which have no checksum; and HDF5
+ * 1.10.8 crashes on damaged ones, so it is only asked where they are. */
 #include "table_impl.h"
 
 #include <hdf5.h>

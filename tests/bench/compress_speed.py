@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """compress_speed.py BUILD [ROUNDS [COUNT]]: squares of 1..COUNT into a compressed file, by parsquares with two threads
 and by h5py, that is HDF5's own filters, with the same chunks and the same level; in turns.
 

@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """What it takes to verify the blocks of a .part on --resume, beside reading the same bytes: medians of turns.
 
 usage: resume_cost.py PARSQUARES [ROUNDS]

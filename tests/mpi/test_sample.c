@@ -1,5 +1,5 @@
-/* Samples: which blocks they take, what they leave, and whether their intervals hold the truth as often as they
- * say. The truth is a sample of everything. */
+/* Samples: which blocks they take, what they leave, and whether their intervals hold the truth as often as
+ * they say. The truth is a sample of everything. */
 #include "mpi_test.h"
 
 #include <math.h>
@@ -98,7 +98,8 @@ static void a_seed_chooses_the_same_blocks_again_and_another_seed_others(void **
   assert_all(memcmp(seen[0], seen[2], sizeof seen[0]) != 0);
 }
 
-/* 95 of 100 intervals, in the long run, hold the size; of 40, less than 33 would in one of ten thousand runs. */
+/* 95 of 100 intervals, in the long run, hold the size; of 40, less than 33 would in one of ten thousand
+ * runs. */
 static void intervals_hold_the_truth_as_often_as_they_say(void **state)
 {
   const results_fixture *fixture = *state;

@@ -39,8 +39,9 @@ PARCEL_API size_t parcel_type_size(parcel_type type);
  *  The name is its dataset's: a letter, then letters, digits and '_'; unique in the sweep; and none of the
  *  names that the file needs itself, "parcel" and "width_" with a number.
  *
- *  "index" is the column of the index values, which a file has only on request: the first one, INT64, one value
- *  per position, filled by the kernel like all others; it is then the coordinate of the file's dimension. */
+ *  "index" is the column of the index values, which a file has only on request: the first one, INT64, one
+ *  value per position, filled by the kernel like all others; it is then the coordinate of the file's
+ *  dimension. */
 typedef struct parcel_column {
   const char *name;
   parcel_type type;      /* of each value */

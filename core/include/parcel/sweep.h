@@ -144,9 +144,9 @@ typedef struct parcel_sweep_report {
   double busiest_seconds; /* the same two together, of the busiest worker */
 } parcel_sweep_report;
 
-/** Bytes of all columns that a block aims at where positions abound: it is computed and written out of the
- *  L2 cache. */
-#define PARCEL_BLOCK_BYTES ((parcel_index)1024 * 1024)
+/** Bytes of all columns that a block aims at where positions abound: it is computed, summed and written out
+ *  of an L2 cache of 1 MiB, which holds more than the block. */
+#define PARCEL_BLOCK_BYTES ((parcel_index)768 * 1024)
 
 /** The grid the sweep is cut into: a part for each rank, blocks of at most sweep->block positions, or
  *  chosen so that each worker has several and none is above PARCEL_BLOCK_BYTES. Rank 0's answer, on every

@@ -114,7 +114,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_values(const parcel_rea
 
 /** The same through HDF5, as any other program reads the file. Main thread.
  *
- *  Errors: INVALID (no such column or positions, or HDF5 has no plugin for the compression), CORRUPT (HDF5 refuses). */
+ *  Errors: INVALID (no such column or positions, or HDF5 has no plugin for the compression), CORRUPT (HDF5
+ *  refuses). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_values_by_hdf5(const parcel_reader *reader,
                                                                         int column, parcel_span positions,
                                                                         void *values);

@@ -103,9 +103,8 @@ typedef struct parcel_results_options {
 
   /** Columns in compressed chunks, each a block, which all hold equally many positions then, but for the
    *  last. Until the end of the run they are in PATH.part.spool.RANK, one file for each rank, and PATH.part
-   *  has their checksums. A file that is resumed must have the same compression; `retries` keep that of the file.
-   *  Not with
-   *  collective I/O. */
+   *  has their checksums. A file that is resumed must have the same compression; `retries` keep that of the
+   *  file. Not with collective I/O. */
   parcel_compression compression;
 } parcel_results_options;
 

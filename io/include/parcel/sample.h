@@ -8,9 +8,9 @@
  *      if (!status && parcel_world_rank(world) == 0)
  *        parcel_sample_print(&report, stdout);
  *
- *  The blocks are a simple random sample without replacement, of those that the sweep would have with the same
- *  ranks and threads. They are computed, checksummed, packed and written as in a run, but to a file without a
- *  name, in the output's folder; nothing is left of it. */
+ *  The blocks are a simple random sample without replacement, of those that the sweep would have with the
+ *  same ranks and threads. They are computed, checksummed, packed and written as in a run, but to a file
+ *  without a name, in the output's folder; nothing is left of it. */
 #ifndef PARCEL_SAMPLE_H
 #define PARCEL_SAMPLE_H
 
