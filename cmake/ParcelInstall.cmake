@@ -75,7 +75,7 @@ foreach(package LIBDEFLATE ZLIB ZSTD)
     list(APPEND codec_files ${codec_file})
   endif()
 endforeach()
-parcel_link_flags(io_libs ${hdf5_hl_file} ${hdf5_file} ${xxhash_file} ${jansson_file} ${codec_files})
+parcel_link_flags(io_libs ${hdf5_hl_file} ${hdf5_file} ${xxhash_file} ${jansson_file} ${codec_files} -lm)
 
 parcel_pkg_config(partition "Parcel's pure arithmetic: ranges, parts, blocks")
 parcel_pkg_config(core "Parcel: a range of work over every core of every node"
