@@ -233,13 +233,18 @@ static parcel_estimate estimate_packed(const sampling *sample)
   return expand(sample, sum, squares);
 }
 
-/* Rank 0's. */
+/* Rank 0's.
+ *
+ * structure     bytes of the file that are not compressed
+ * sync_seconds  that the disk took for the sample */
 static void estimate(const sampling *sample, const parcel_profile *profile, parcel_index structure,
-                     parcel_sample_report *out)
+                     double sync_seconds, parcel_sample_report *out)
 {
   const double sum = profile->compute_seconds + profile->write_seconds + profile->handout_seconds;
   const parcel_estimate packed = estimate_packed(sample);
   const double fixed = (double)structure;
+  const double share =
+      sample->grid.positions > 0 ? (double)profile->positions / (double)sample->grid.positions : 1;
   *out = (parcel_sample_report){.blocks = sample->count,
                                 .all_blocks = parcel_block_grid_count(sample->grid),
                                 .positions = profile->positions,
@@ -249,7 +254,21 @@ static void estimate(const sampling *sample, const parcel_profile *profile, parc
                                 .elapsed_seconds = profile->elapsed_seconds,
                                 .longest_block_seconds = profile->block_seconds.most,
                                 .worker_seconds = expand(sample, sum, profile->block_seconds.squares),
-                                .bytes = {fixed + packed.value, fixed + packed.low, fixed + packed.high}};
+                                .bytes = {fixed + packed.value, fixed + packed.low, fixed + packed.high},
+                                .disk_seconds = share > 0 ? sync_seconds / share : 0};
+}
+
+/* Brings this rank's part of the sample to the disk, and takes the time of the slowest rank. Collective. */
+static parcel_status time_sync(const sampling *sample, double *seconds)
+{
+  const double begin = MPI_Wtime();
+  const parcel_status status =
+      parcel_world_agree(sample->world, parcel__file_sync(&sample->scratch, sample->fd));
+  *seconds = MPI_Wtime() - begin;
+  return status ? status
+                : parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX,
+                                                 parcel_world_comm(sample->world)),
+                                   "MPI_Allreduce of a sample's time");
 }
 
 /* Bytes of the file, but for compressed values. Collective; rank 0's answer counts. */
@@ -277,7 +296,10 @@ static parcel_status report_sample(const sampling *sample, const parcel_trace *t
   const bool is_root = parcel_world_rank(world) == 0;
   MPI_Comm comm = parcel_world_comm(world);
   parcel_index structure = 0;
+  double sync_seconds = 0;
   parcel_status status = parcel_world_follow_root(world, measure_structure(sample, how, &structure));
+  if (!status)
+    status = time_sync(sample, &sync_seconds);
   if (!status)
     status = parcel_mpi_check(MPI_Reduce(is_root ? MPI_IN_PLACE : sample->packed_bytes, sample->packed_bytes,
                                          (int)sample->count, MPI_INT64_T, MPI_SUM, 0, comm),
@@ -287,7 +309,7 @@ static parcel_status report_sample(const sampling *sample, const parcel_trace *t
   if ((status = parcel_world_follow_root(world, status)))
     return status;
   if (is_root)
-    estimate(sample, parcel_trace_profile(trace), structure, out);
+    estimate(sample, parcel_trace_profile(trace), structure, sync_seconds, out);
   return parcel_mpi_check(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm), "MPI_Bcast of a sample");
 }
 
@@ -376,6 +398,11 @@ static void print_estimate(const char *what, parcel_estimate estimate, const uni
     fprintf(to, " (%.4g to %.4g)", estimate.low / size, estimate.high / size);
 }
 
+static parcel_estimate exactly(double value)
+{
+  return (parcel_estimate){value, value, value};
+}
+
 static parcel_estimate divided(parcel_estimate estimate, double by)
 {
   return (parcel_estimate){estimate.value / by, estimate.low / by, estimate.high / by};
@@ -396,5 +423,7 @@ void parcel_sample_print(const parcel_sample_report *report, FILE *to)
   fprintf(to, ", if all %" PRId64 " workers are busy until the end\n", report->workers);
   print_estimate("  work", divided(report->worker_seconds, 3600), hours, 1, to);
   print_estimate("\n  file", report->bytes, sizes, 6, to);
-  fprintf(to, "\n  the longest block of the sample took %.4g s\n", report->longest_block_seconds);
+  print_estimate("\n  disk", exactly(report->disk_seconds), times, 5, to);
+  fprintf(to, " at the pace of the sample, which counts where the page cache is too small\n");
+  fprintf(to, "  the longest block of the sample took %.4g s\n", report->longest_block_seconds);
 }

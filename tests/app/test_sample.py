@@ -21,6 +21,7 @@ class SampleTest(ProgramTest):
                 self.assertRegex(text, r"^sample: 300 of 3000 blocks, 300000 of 3000000 positions, in \S+ s\n")
                 self.assertRegex(text, r"\n  elapsed  \S+ (ms|s) \(\S+ to \S+\), if all \d workers are busy")
                 self.assertRegex(text, r"\n  work     \S+ core hours \(\S+ to \S+\)\n")
+                self.assertRegex(text, r"\n  disk    \S+ \S+ at the pace of the sample, ")
                 size = float(re.search(r"\n  file    (\S+) MB\n", text).group(1))
                 self.assertTrue(24 <= size < 24.3, text)
 

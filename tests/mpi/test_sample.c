@@ -78,6 +78,7 @@ static void blocks_are_computed_once_and_whole(void **state)
   assert_all(report.blocks == (report.all_blocks + 9) / 10 && report.workers == 2 * mpi_test_size());
   assert_all(report.worker_seconds.low <= report.worker_seconds.value &&
              report.worker_seconds.value <= report.worker_seconds.high && report.worker_seconds.low > 0);
+  assert_all(report.disk_seconds > 0);
   assert_root(count_files(fixture->folder) == 0);
 }
 

@@ -45,6 +45,8 @@ typedef struct parcel_sample_report {
   double longest_block_seconds;          /* in the kernel */
   parcel_estimate worker_seconds;        /* of all blocks: computing, writing, and being handed out */
   parcel_estimate bytes;                 /* of the file */
+  double disk_seconds; /* that the disk would take for the file at the pace at which it took the sample: where
+                          more is written than the page cache holds, the run takes at least as long */
 } parcel_sample_report;
 
 /** Runs a sample and extrapolates from it. Collective.
