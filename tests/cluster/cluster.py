@@ -84,10 +84,13 @@ class ClusterTest(unittest.TestCase):
         """FIRST of every block in the order of the slow program's log."""
         return [int(line.split()[0]) for line in lines_of(self.folder / "blocks.log")]
 
-    def wait_for_blocks(self, count, seconds=30):
+    def wait_for_blocks(self, count, seconds=90):
         """Waits until so many blocks are computed, which is well within a run."""
-        wait_until(lambda: len(self.blocks_computed()) >= count, seconds,
-                   lambda: f"only {len(self.blocks_computed())} of {count} blocks")
+        def failure():
+            said = "".join(path.read_text() for path in sorted(self.folder.glob("slurm-*")))
+            return f"only {len(self.blocks_computed())} of {count} blocks: {said}"
+
+        wait_until(lambda: len(self.blocks_computed()) >= count, seconds, failure)
 
 
 class SlurmTest(ClusterTest):
