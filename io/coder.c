@@ -50,6 +50,14 @@ static void unshuffle(parcel_chunk chunk, const char *from, char *values)
 
 /* ---- chunks ---- */
 
+parcel_chunk parcel__chunk_of(const parcel_column *column, parcel_index exact, parcel_index positions)
+{
+  const parcel_index bytes = parcel_column_bytes(column);
+  return (parcel_chunk){.element = (parcel_index)parcel_type_size(column->type),
+                        .values = positions * bytes,
+                        .bytes = exact * bytes};
+}
+
 parcel_index parcel__coder_pack(parcel_coder *coder, parcel_chunk chunk, const void *values, char *out)
 {
   const size_t bytes = (size_t)chunk.bytes;

@@ -40,6 +40,9 @@ typedef struct parcel_chunk {
   parcel_index bytes;   /* of the whole chunk */
 } parcel_chunk;
 
+/** The chunk of `exact` positions of a column of which so many are there. */
+parcel_chunk parcel__chunk_of(const parcel_column *column, parcel_index exact, parcel_index positions);
+
 /** Packs values into out[chunk.bytes]. Returns the bytes it took: chunk.bytes if the codec could not make it
  *  any smaller; it is only shuffled then. */
 parcel_index parcel__coder_pack(parcel_coder *coder, parcel_chunk chunk, const void *values, char *out);

@@ -34,13 +34,6 @@ static parcel_compression compression_of(const parcel_store_site *site, const pa
                                   : (parcel_compression){.kind = PARCEL_COMPRESSION_NONE};
 }
 
-static parcel_index failures_room(const parcel_results_options *options)
-{
-  if (!options->keeps_failures)
-    return 0;
-  return options->max_failures > 0 ? options->max_failures : PARCEL_TABLE_ROOM;
-}
-
 /* Its structure, under its fresh name. */
 static parcel_status lay_out(parcel_results *results, const parcel_schema *schema)
 {
@@ -82,7 +75,8 @@ static parcel_status make_file(parcel_results *results, const parcel_provenance 
                                 .grid = site->grid,
                                 .seed = site->seed,
                                 .compression = results->compression,
-                                .failures_room = failures_room(options),
+                                .failures_room =
+                                    parcel__table_room(options->keeps_failures, options->max_failures),
                                 .title = title,
                                 .provenance = provenance};
   status = make_part(results, &schema);

@@ -17,10 +17,7 @@ static const parcel_index no_address = -1; /* of an index without chunks */
 
 static parcel_chunk chunk_of(const parcel_reader *reader, const parcel_column *column, parcel_index positions)
 {
-  const parcel_index bytes = parcel_column_bytes(column);
-  return (parcel_chunk){.element = (parcel_index)parcel_type_size(column->type),
-                        .values = positions * bytes,
-                        .bytes = reader->grid.exact * bytes};
+  return parcel__chunk_of(column, reader->grid.exact, positions);
 }
 
 /* ---- finding ---- */
@@ -95,7 +92,9 @@ static bool note_chunk(walk *walk, const unsigned char *key, uint64_t offset)
   return true;
 }
 
-/* level  that the node must have, or MOST_LEVEL for any: a node's children are one level below it */
+/* Every node but the root has entries, and no chunk may come twice: so the walk ends, whatever is there.
+ *
+ * level  that the node must have, or MOST_LEVEL for the root, which may have any: children are one below */
 static bool walk_node(walk *walk, uint64_t address, int level)
 {
   const parcel_reader *reader = walk->reader;
@@ -107,12 +106,16 @@ static bool walk_node(walk *walk, uint64_t address, int level)
   const int own_level = head[5];
   const parcel_index used = (parcel_index)parcel__header_number(head + 6, 2);
   if (memcmp(head, "TREE", 4) != 0 || head[4] != CHUNKS_NODE || own_level > MOST_LEVEL ||
-      (level < MOST_LEVEL && own_level != level) || used > walk->blocks - walk->found)
+      (level < MOST_LEVEL && (own_level != level || used == 0)) || used > walk->blocks - walk->found)
     return refuse_index(walk);
   const parcel_index bytes = used * (key_bytes + 8);
   unsigned char *entries = malloc((size_t)bytes + 1);
-  bool is_good = entries && !parcel__file_read(&reader->file, reader->fd, entries, bytes,
-                                               (parcel_index)address + NODE_BYTES);
+  if (!entries) {
+    parcel_fail(PARCEL_MEMORY, "no memory for %" PRId64 " chunks", used);
+    return false;
+  }
+  bool is_good =
+      !parcel__file_read(&reader->file, reader->fd, entries, bytes, (parcel_index)address + NODE_BYTES);
   for (parcel_index e = 0; e < used && is_good; ++e) {
     const unsigned char *key = entries + e * (key_bytes + 8);
     const uint64_t child = parcel__header_number(key + key_bytes, 8);

@@ -17,6 +17,7 @@
 #include "file_lock_impl.h"
 #include "ledger_impl.h"
 #include "schema_impl.h"
+#include "table_impl.h"
 
 enum { FEWEST_BLOCKS = 16, MOST_BLOCKS = 1000000 };
 
@@ -104,10 +105,7 @@ static parcel_status write_packed(sampling *sample, const parcel_block *block, p
   if (status)
     return status;
   for (int c = 0; c < sample->sweep->column_count; ++c) {
-    const parcel_column *column = &sample->sweep->columns[c];
-    const parcel_chunk chunk = {.element = (parcel_index)parcel_type_size(column->type),
-                                .values = count * parcel_column_bytes(column),
-                                .bytes = sample->grid.exact * parcel_column_bytes(column)};
+    const parcel_chunk chunk = parcel__chunk_of(&sample->sweep->columns[c], sample->grid.exact, count);
     bytes += parcel__coder_pack(coder, chunk, block->columns[c], coder->packed + bytes);
   }
   sample->packed_bytes[place] = bytes;
@@ -282,7 +280,7 @@ static parcel_status measure_structure(const sampling *sample, const parcel_swee
                                 .grid = sample->grid,
                                 .compression = is_packed(sample) ? sample->options->compression
                                                                  : (parcel_compression){.level = 0},
-                                .failures_room = records ? how->max_failures : 0,
+                                .failures_room = parcel__table_room(records, how->max_failures),
                                 .provenance = &provenance};
   *out = parcel__schema_bytes(&schema);
   parcel__provenance_free(&provenance);

@@ -41,10 +41,7 @@ static parcel_index chunk_bytes_of(const parcel_store_site *site, int column)
 
 static parcel_chunk chunk_of(const parcel_store_site *site, int column, parcel_span positions)
 {
-  const parcel_column *of = &site->sweep->columns[column];
-  return (parcel_chunk){.element = (parcel_index)parcel_type_size(of->type),
-                        .values = (positions.end - positions.begin) * parcel_column_bytes(of),
-                        .bytes = chunk_bytes_of(site, column)};
+  return parcel__chunk_of(&site->sweep->columns[column], site->grid.exact, positions.end - positions.begin);
 }
 
 /* The sizes of a record's chunks are behind its head, the chunks behind those. */

@@ -99,6 +99,13 @@ parcel_status parcel__table_find(const char *path, const parcel_file *file, int 
   return status;
 }
 
+parcel_index parcel__table_room(bool keeps_failures, parcel_index most)
+{
+  if (!keeps_failures)
+    return 0;
+  return most > 0 ? most : PARCEL_TABLE_ROOM;
+}
+
 /* ---- what is in it ---- */
 
 parcel_status parcel__table_set_count(const parcel_file *file, int fd, parcel_table *table,

@@ -5,6 +5,8 @@
 #ifndef PARCEL_TABLE_IMPL_H
 #define PARCEL_TABLE_IMPL_H
 
+#include <stdbool.h>
+
 #include <parcel/block.h>
 #include <parcel/range.h>
 
@@ -30,6 +32,9 @@ PARCEL_MUST_CHECK parcel_status parcel__table_find(const char *path, const parce
 /** The same in a file that HDF5 has open (an hid_t). */
 PARCEL_MUST_CHECK parcel_status parcel__table_find_in(int64_t hdf5, const parcel_file *file, int fd,
                                                       parcel_table *out);
+
+/** Rows that a new file gets: none unless it keeps failures, then `most`; 0: PARCEL_TABLE_ROOM. */
+parcel_index parcel__table_room(bool keeps_failures, parcel_index most);
 
 /** Where an index is in the range; -1 if it is not there. */
 parcel_index parcel__table_position(parcel_range range, parcel_index index);

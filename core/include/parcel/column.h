@@ -56,7 +56,7 @@ PARCEL_API parcel_index parcel_column_width(const parcel_column *column);
 /** Bytes per position. */
 PARCEL_API parcel_index parcel_column_bytes(const parcel_column *column);
 
-/** Whether it is the column of the index values. */
+/** Whether it is the column of the index values. Its name must be there. Any thread. */
 PARCEL_API bool parcel_column_is_index(const parcel_column *column);
 
 /** Bytes per position of all `count` columns together. */

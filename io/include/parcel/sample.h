@@ -49,7 +49,7 @@ typedef struct parcel_sample_report {
                           more is written than the page cache holds, the run takes at least as long */
 } parcel_sample_report;
 
-/** Runs a sample and extrapolates from it. Collective.
+/** Runs a sample and extrapolates from it. Collective over the world, main thread; leaves nothing open.
  *
  *  path  of the file that the sweep would make; its folder must be writable. The file itself does not matter.
  *  how   as for parcel_sweep_run, but for its trace; failures are only counted where they would go on record
@@ -61,7 +61,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sample_run(const parcel_world 
                                                              const parcel_sweep_options *how,
                                                              parcel_sample_report *out);
 
-/** Prints it in a few lines. Time is for the sample's own workers, all of them busy until the end. */
+/** Prints it in a few lines. Time is for the sample's own workers, all of them busy until the end.
+ *  Any thread. */
 PARCEL_API void parcel_sample_print(const parcel_sample_report *report, FILE *to);
 
 #ifdef __cplusplus
