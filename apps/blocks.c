@@ -8,6 +8,11 @@
 
 #include <parcel/pool.h>
 
+enum {
+  AT_ONCE = 4,
+  CACHE_LINE = 64 /* bytes; what does not begin on one takes longer to copy and to add up */
+};
+
 typedef struct checking {
   const parcel_reader *reader;
   parcel_span blocks;      /* of this rank */
@@ -29,25 +34,28 @@ const char *blocks_verdict_name(parcel_index verdict)
   return names[verdict];
 }
 
-static blocks_verdict judge(const parcel_reader *reader, parcel_index block, char *scratch)
+static blocks_verdict judge(const parcel_reader *reader, parcel_index block, const parcel_reader_entry *entry,
+                            char *scratch)
 {
-  parcel_reader_entry entry;
-  parcel_status status = parcel_reader_entries(reader, (parcel_span){block, block + 1}, &entry);
-  if (!status && entry.state == 0)
+  if (entry->state == 0)
     return BLOCKS_MISSING;
-  if (!status && entry.state != 1)
+  if (entry->state != 1)
     return BLOCKS_DAMAGED;
-  if (!status)
-    status = parcel_reader_check_block(reader, block, &entry, scratch);
+  const parcel_status status = parcel_reader_check_block(reader, block, entry, scratch);
   return status == PARCEL_OK ? BLOCKS_GOOD : status == PARCEL_CORRUPT ? BLOCKS_DAMAGED : BLOCKS_UNREADABLE;
 }
 
-static parcel_status judge_span(void *ctx, parcel_span positions, int worker)
+/* At most AT_ONCE blocks of this rank, whose entries are read in one call. */
+static parcel_status judge_span(void *ctx, parcel_span own, int worker)
 {
   const checking *checking = ctx;
-  for (parcel_index b = positions.begin; b < positions.end; ++b)
-    checking->verdicts[b] =
-        (unsigned char)judge(checking->reader, checking->blocks.begin + b, checking->scratch[worker]);
+  const parcel_span blocks = {checking->blocks.begin + own.begin, checking->blocks.begin + own.end};
+  parcel_reader_entry entries[AT_ONCE];
+  const parcel_status status = parcel_reader_entries(checking->reader, blocks, entries);
+  for (parcel_index b = own.begin; b < own.end; ++b)
+    checking->verdicts[b] = status ? BLOCKS_UNREADABLE
+                                   : (unsigned char)judge(checking->reader, checking->blocks.begin + b,
+                                                          &entries[b - own.begin], checking->scratch[worker]);
   return PARCEL_OK;
 }
 
@@ -160,12 +168,12 @@ static parcel_status share(const parcel_world *world, const blocks_report *own, 
 static parcel_status make_room(checking *checking, int threads)
 {
   const parcel_index blocks = checking->blocks.end - checking->blocks.begin;
-  const size_t room = parcel_reader_scratch_bytes(checking->reader);
+  const size_t lines = parcel_reader_scratch_bytes(checking->reader) / CACHE_LINE + 1;
   checking->verdicts = calloc((size_t)blocks + 1, 1);
   checking->scratch = calloc((size_t)threads, sizeof *checking->scratch);
   bool has_room = checking->verdicts && checking->scratch;
   for (int t = 0; t < threads && has_room; ++t)
-    has_room = (checking->scratch[t] = malloc(room + 1));
+    has_room = (checking->scratch[t] = aligned_alloc(CACHE_LINE, lines * CACHE_LINE));
   return has_room ? PARCEL_OK
                   : parcel_fail(PARCEL_MEMORY, "no memory for a block in each of %d threads", threads);
 }
@@ -192,7 +200,7 @@ parcel_status blocks_check(const parcel_world *world, const parcel_reader *reade
   parcel_pool *pool = NULL;
   parcel_status status = make_room(&checking, options.threads);
   if (!status && !(status = parcel_pool_create(&options, &pool)))
-    status = parcel_pool_for(pool, count, 1, judge_span, &checking);
+    status = parcel_pool_for(pool, count, AT_ONCE, judge_span, &checking);
   if (!status && is_deep)
     status = judge_deeply(&checking);
   parcel_pool_destroy(&pool);

@@ -14,7 +14,7 @@
 #include "values.h"
 
 enum { KEY_TOLERANCE = COMMAND_LINE_KEY };
-enum { SHOWN = 5, PIECE_BYTES = 1 << 18 };
+enum { SHOWN = 5, PIECE_BYTES = 1 << 18, CACHE_LINE = 64 };
 
 static const struct argp_option options[] = {
     {"tolerance", KEY_TOLERANCE, "X", 0,
@@ -304,12 +304,12 @@ static parcel_status make_room(comparison *comparison, int threads, parcel_index
     const parcel_index bytes = parcel_column_bytes(&comparison->columns[c]);
     widest = bytes > widest ? bytes : widest;
   }
-  comparison->scratch_bytes = (size_t)(piece * widest);
+  comparison->scratch_bytes = ((size_t)(piece * widest) / CACHE_LINE + 1) * CACHE_LINE;
   comparison->differences = calloc(columns, sizeof *comparison->differences);
   comparison->scratch = calloc((size_t)threads, sizeof *comparison->scratch);
   bool has_room = comparison->differences && comparison->scratch;
   for (int t = 0; t < threads && has_room; ++t)
-    has_room = (comparison->scratch[t] = malloc(2 * comparison->scratch_bytes + 1));
+    has_room = (comparison->scratch[t] = aligned_alloc(CACHE_LINE, 2 * comparison->scratch_bytes));
   return has_room ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory to compare with %d threads", threads);
 }
 

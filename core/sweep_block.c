@@ -204,6 +204,7 @@ static parcel_status do_block(parcel_run *run, parcel_worker *own, parcel_index 
   if (!status) {
     block.failures = own->failures;
     block.failure_count = own->failure_count;
+    block.seconds = computed - begun;
     enter(own, PARCEL_PHASE_WRITE, computed);
     status = run->sink.write(run->sink.ctx, &block);
   }

@@ -13,8 +13,10 @@
 
 #include "fault_impl.h"
 
-/* Linux moves at most 2^31 - 4096 bytes in one call. */
-static const parcel_index most_bytes_per_call = (parcel_index)1 << 30;
+/* Linux makes the page cache's folios as large as a call allows, and clearing memory for those of several MiB
+ * costs more than it saves: blocks of 8 MiB were written five times as fast in such pieces as in one call
+ * (6.18, ext4). */
+static const parcel_index most_bytes_per_call = (parcel_index)1 << 20;
 
 /* %m is the text of errno, from any thread; strerror is not made for that. */
 parcel_status parcel__file_fail(const char *doing, const char *path)

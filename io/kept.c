@@ -101,7 +101,8 @@ static parcel_status keep_block(search *search, const parcel_block *block)
 static parcel_status clear_entry(const parcel_store_site *site, parcel_index number)
 {
   const parcel_ledger_entry missing = {.state = PARCEL_BLOCK_MISSING};
-  return parcel__ledger_write(&site->file, site->fd, site->ledger, number, &missing);
+  return parcel__ledger_write(&site->file, site->fd, site->ledger, (parcel_span){number, number + 1},
+                              &missing);
 }
 
 static parcel_status check_block(search *search, scratch *own, parcel_index number,
@@ -291,6 +292,8 @@ parcel_status parcel__kept_enter(parcel_results *results, const parcel_index blo
   parcel_status status = acquire(&search, &pool);
   if (!status)
     status = parcel_pool_for(pool, own.end - own.begin, 1, enter_blocks, &search);
+  if (!status)
+    status = parcel__ledger_batch_flush(site->batch);
   search.records.items = NULL; /* the caller's */
   release(&search, &pool);
   free((void *)search.done);

@@ -46,12 +46,13 @@ parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t see
                                .state = PARCEL_BLOCK_DONE};
 }
 
-parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset, parcel_index number,
-                                   const parcel_ledger_entry *entry)
+parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset, parcel_span blocks,
+                                   const parcel_ledger_entry entries[])
 {
-  const char *point = entry->state == PARCEL_BLOCK_DONE ? "results.ledger" : "results.clear";
-  const parcel_index size = (parcel_index)sizeof *entry;
-  return parcel__file_write(file, fd, point, entry, size, offset + number * size);
+  const char *point = entries[0].state == PARCEL_BLOCK_DONE ? "results.ledger" : "results.clear";
+  const parcel_index size = (parcel_index)sizeof *entries;
+  return parcel__file_write(file, fd, point, entries, (blocks.end - blocks.begin) * size,
+                            offset + blocks.begin * size);
 }
 
 parcel_status parcel__ledger_read(const parcel_file *file, int fd, parcel_index offset, parcel_span blocks,

@@ -46,9 +46,10 @@ uint64_t parcel__ledger_add_failures(uint64_t checksum, const parcel_failure fai
 parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block,
                                          int rank);
 
-/** Writes a block's entry in place, in a ledger at `offset`.  Errors: IO, SPACE. Any thread. */
+/** Writes entries[blocks.end - blocks.begin] in place, in a ledger at `offset`; all of one state.  Errors: IO,
+ *  SPACE. Any thread. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset,
-                                                     parcel_index number, const parcel_ledger_entry *entry);
+                                                     parcel_span blocks, const parcel_ledger_entry entries[]);
 
 /** Reads entries[blocks.end - blocks.begin].  Errors: IO. Any thread. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_read(const parcel_file *file, int fd, parcel_index offset,

@@ -151,8 +151,12 @@ static parcel_status open_rank(parcel_results *results, const knowledge *known)
 {
   parcel_store_site *site = &results->site;
   const parcel_status status = open_part(site, known);
-  if (status || !results->keeps_failures)
+  if (status)
     return status;
+  parcel__ledger_batch_open(&site->file, site->fd, site->ledger, &results->batch);
+  site->batch = &results->batch;
+  if (!results->keeps_failures)
+    return PARCEL_OK;
   return parcel__journal_open(&site->file, parcel_world_rank(site->world), &results->journal);
 }
 

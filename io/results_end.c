@@ -82,10 +82,23 @@ static parcel_status finish(parcel_results *results)
   return status ? status : parcel_world_follow_root(world, is_root ? publish_file(results) : PARCEL_OK);
 }
 
+/* Entries that still wait are worth as much after a failure as after a success; what goes wrong with them must
+ * not hide what went wrong before. */
+static parcel_status enter_last_blocks(parcel_results *results, parcel_status outcome)
+{
+  char text[PARCEL_ERROR_SIZE];
+  snprintf(text, sizeof text, "%s", parcel_last_error());
+  const parcel_status status =
+      parcel_world_agree(results->site.world, parcel__ledger_batch_flush(&results->batch));
+  return outcome ? parcel_fail(outcome, "%s", text) : status;
+}
+
 /* A complete file whose name has been taken meanwhile stays complete, as a .part. */
 static parcel_status end_file(parcel_results *results, parcel_status outcome, bool *keeps)
 {
-  const parcel_status status = outcome ? outcome : finish(results);
+  parcel_status status = enter_last_blocks(results, outcome);
+  if (!status)
+    status = finish(results);
   *keeps = status == PARCEL_EXISTS;
   if (status && !*keeps && !results->is_published && parcel_world_rank(results->site.world) == 0)
     *keeps = abandon_file(results, status);

@@ -30,6 +30,7 @@ struct parcel_results {
   uint64_t *done; /* a bit for each block of the grid that is there; NULL: none is */
   parcel_results_history history;
   parcel_journal journal;       /* of this rank's failures */
+  parcel_ledger_batch batch;    /* of this rank's entries */
   parcel_table table;           /* rank 0: where the failures table is */
   parcel_index *retried;        /* [history.retried] positions that failed, ascending */
   parcel_block_grid retry_grid; /* a block for each of them */

@@ -19,7 +19,7 @@ static parcel_status write_block(void *ctx, const parcel_block *block, const par
 {
   const parcel_store_site *site = ctx;
   const parcel_status status = write_values(site, block);
-  return status ? status : parcel__ledger_write(&site->file, site->fd, site->ledger, block->number, entry);
+  return status ? status : parcel__ledger_batch_add(site->batch, block, entry);
 }
 
 static parcel_status write_row(void *ctx, parcel_index row, parcel_index position,
@@ -34,7 +34,7 @@ static parcel_status write_row(void *ctx, parcel_index row, parcel_index positio
 static parcel_status enter_block(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry)
 {
   const parcel_store_site *site = ctx;
-  return parcel__ledger_write(&site->file, site->fd, site->ledger, block->number, entry);
+  return parcel__ledger_batch_add(site->batch, block, entry);
 }
 
 parcel_status parcel__store_read_placed(void *ctx, parcel_index number, void *const columns[])

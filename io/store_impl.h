@@ -21,7 +21,7 @@
 #include <parcel/sweep.h>
 
 #include "file_impl.h"
-#include "ledger_impl.h"
+#include "ledger_batch_impl.h"
 
 /** What every store works on. Owned by the results, and valid until the store is closed. */
 typedef struct parcel_store_site {
@@ -33,16 +33,16 @@ typedef struct parcel_store_site {
   parcel_index ledger;   /* where its first entry is, in bytes from the file's start */
   parcel_index *columns; /* [column_count] where each column's first value is, as the schema laid it out */
   uint64_t seed;         /* of the checksums (io/ledger_impl.h) */
+  parcel_ledger_batch *batch; /* this rank's entries on their way there; flushed by the results */
 } parcel_store_site;
 
 /** A plain value; what may be NULL says so. */
 typedef struct parcel_store {
   void *ctx;
 
-  /** Keeps a block's values, then its entry in the ledger (parcel__ledger_write): the entry never stands
-   * for
-   *  values that were not handed to the system. Called by several worker threads at once; must not call MPI
-   *  or HDF5. What a worker cannot do itself it leaves to poll, and waits. */
+  /** Keeps a block's values, then its entry (parcel__ledger_batch_add): the entry never stands for values
+   *  that were not handed to the system. Called by several worker threads at once; must not call MPI or
+   *  HDF5. What a worker cannot do itself it leaves to poll, and waits. */
   parcel_status (*write)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
 
   /** As parcel_sink.poll: on the main thread, every fraction of a millisecond, must not block.  NULL:

@@ -79,7 +79,7 @@ static parcel_status write_block(void *ctx, const parcel_block *block, const par
   const parcel_index bytes = pack_block(store, coder, block);
   status = parcel__spool_write(&store->spool, block->number, coder->packed, bytes);
   parcel__coders_give(&store->coders, coder);
-  return status ? status : parcel__ledger_write(&site->file, site->fd, site->ledger, block->number, entry);
+  return status ? status : parcel__ledger_batch_add(site->batch, block, entry);
 }
 
 /* A record whose checksums are right may still be one of another structure. */

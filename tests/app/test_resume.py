@@ -11,12 +11,13 @@ from parsquares_runner import ProgramTest, command_of, finish, main, start
 
 COUNT = 1_000_003
 RANGE = f"1..{COUNT}"
+BATCH = 64  # entries that are written together
 
 
 class ResumeTest(ProgramTest):
-    def part_of_a_killed_run(self, ranks, block=1000):
+    def part_of_a_killed_run(self, ranks, block=100):
         """A .part with some blocks done, left by a run that was killed as it wrote."""
-        fault = {"PARCEL_FAULT": f"results.ledger:nth={COUNT // block // ranks // 2}:rank=0:action=kill"}
+        fault = {"PARCEL_FAULT": f"results.ledger:nth={COUNT // block // ranks // BATCH // 2}:rank=0:action=kill"}
         outcome = self.run_program("-t", 2, "-b", block, "-q", RANGE, ranks=ranks, environment=fault)
         if self.names() == ["squares.h5"]:
             self.skipTest("built without PARCEL_FAULTS")

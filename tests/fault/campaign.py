@@ -25,7 +25,7 @@ import faults
 # Steps, and how often a run comes to them at most.
 POINTS = {
     "create": 1, "reserve": 2, "lock": 2, "part": 1, "open": 1, "read": 120, "clear": 2, "write": 100, "journal": 10,
-    "ledger": 60, "sync": 3, "failures": 80, "outcome": 1, "seal": 1, "rename": 1, "folder": 1,
+    "ledger": 8, "sync": 3, "failures": 80, "outcome": 1, "seal": 1, "rename": 1, "folder": 1,
 }
 RANKS = (0,) * 16 + (1, 3, 3, 8)  # 0: alone, without mpirun
 MODES = ("resume",) * 7 + ("collective",)

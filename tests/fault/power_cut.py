@@ -204,7 +204,7 @@ class Campaign:
         each = self.cuts // 4
         fresh = self.record({}, fail_every=FAIL_EVERY)
         self.cut_record("a fresh run", fresh[0], fresh[1], self.cuts - 3 * each, self.failing)
-        half = self.record({}, fail_every=FAIL_EVERY, fault="results.ledger:nth=30:action=kill")
+        half = self.record({}, fail_every=FAIL_EVERY, fault="results.write:nth=150:action=kill")
         again = self.record(half[2], fail_every=FAIL_EVERY)
         self.cut_record("a resumed run", again[0], again[1], each, self.failing)
         settled = self.record({}, fail_every=FAIL_EVERY, fault="results.rename:action=kill")

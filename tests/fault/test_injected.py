@@ -9,8 +9,8 @@ import numpy
 
 import faults
 
-COUNT = 20000
-OPTIONS = ("-t", 1, "-b", 500, "--schedule=static", "-q", f"1..{COUNT}")
+COUNT, BLOCK = 20000, 50
+OPTIONS = ("-t", 1, "-b", BLOCK, "--schedule=static", "-q", f"1..{COUNT}")
 RANKS = 3
 
 # The points that a plain run passes.
@@ -95,12 +95,12 @@ class InjectedTest(faults.FaultTest):
         self.assertEqual([entry.name for entry in self.folder.iterdir()], [self.output.name])
 
     def test_a_damaged_block_whose_entry_cannot_be_cleared_is_told(self):
-        self.start_squares("results.ledger:nth=8:rank=1:action=kill")
+        self.start_squares("results.ledger:nth=2:rank=1:action=kill")
         with faults.open_quietly(self.part) as file:
             place = file["squares"].id.get_offset()
             block = (file["parcel/ledger"]["state"] == 1).nonzero()[0][0]
         with open(self.part, "r+b") as file:
-            file.seek(place + 8 * int(block) * 500)
+            file.seek(place + 8 * int(block) * BLOCK)
             file.write(b"damage!!")
         run = self.start_squares("results.clear:errno=EIO", "--resume")
         self.assertEqual(run.code, 1)

@@ -17,8 +17,9 @@ class KernelTest(faults.FaultTest):
             with self.subTest(ranks=ranks):
                 run = self.start_failing(ranks, "fail", index=997, milliseconds=2).end()
                 self.assertEqual(run.code, 1)
-                failure = "kernel 'twice' failed at index 997: 997 is an unlucky number"
-                self.assert_one_message(run, f"rank {ranks - 1} on ", failure)
+                self.assert_one_message(run, "kernel 'twice' failed at index 997: 997 is an unlucky number")
+                # blocks are stolen: who is behind may not come to its own last one
+                self.assertRegex(run.messages[0], rf": rank [0-{ranks - 1}] on ")
                 self.assert_only_part("failed")
 
     def test_a_single_block_that_fails_leaves_nothing(self):

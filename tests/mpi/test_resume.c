@@ -107,6 +107,35 @@ static bool values_are_right(const char *path, parcel_index count)
   return is_right;
 }
 
+static parcel_index count_entries(const results_fixture *fixture)
+{
+  char part[PATH_MAX + 64];
+  parcel_reader *reader = NULL;
+  parcel_index done = -1;
+  snprintf(part, sizeof part, "%s.part", fixture->path);
+  if (parcel_reader_open(part, &reader) == PARCEL_OK && parcel_reader_count_done(reader, &done) != PARCEL_OK)
+    done = -1;
+  parcel_reader_close(&reader);
+  return done;
+}
+
+/* Writes blocks [begin, end), each computed in so many seconds; how many entries the file has then. */
+static parcel_index entries_after(const results_fixture *fixture, parcel_sink sink, parcel_index begin,
+                                  parcel_index end, double seconds)
+{
+  static const int64_t values[BLOCK];
+  const void *const columns[] = {values};
+  for (parcel_index b = begin; b < end; ++b) {
+    const parcel_block block = {.number = b,
+                                .positions = parcel_block_grid_span(*sink.grid, b),
+                                .columns = columns,
+                                .seconds = seconds};
+    if (sink.write(sink.ctx, &block) != PARCEL_OK)
+      return -1;
+  }
+  return count_entries(fixture);
+}
+
 static parcel_index positions_of(parcel_block_grid grid, bool wanted)
 {
   parcel_index positions = 0;
@@ -118,6 +147,29 @@ static parcel_index positions_of(parcel_block_grid grid, bool wanted)
 }
 
 /* ---- going on ---- */
+
+static void entries_of_quick_blocks_wait_for_each_other(void **state)
+{
+  const results_fixture *fixture = *state;
+  const parcel_sweep sweep = sweep_of((parcel_index)POSITIONS * BLOCK);
+  parcel_results *results = NULL;
+  parcel_index entries[5] = {0};
+  assert_status(parcel_results_create(fixture->world, &sweep, fixture->path, NULL, &results), PARCEL_OK);
+  const parcel_sink sink = parcel_results_sink(results);
+  if (mpi_test_rank() == 0) {
+    entries[0] = entries_after(fixture, sink, 0, 10, 0); /* wait */
+    entries[1] =
+        entries_after(fixture, sink, 10, 11, 1); /* is too dear to wait, and takes the others along */
+    entries[2] = entries_after(fixture, sink, 11, 11 + 64, 0);
+    entries[3] = entries_after(fixture, sink, 100, 103, 0.003);
+    entries[4] = entries_after(fixture, sink, 103, 104, 0.003);
+  }
+  assert_status(parcel_results_close(&results, PARCEL_STOPPED), PARCEL_STOPPED);
+  const parcel_index last = count_entries(fixture);
+  assert_all(mpi_test_rank() != 0 || (entries[0] == 0 && entries[1] == 11 && entries[2] == 75 &&
+                                      entries[3] == 75 && entries[4] == 79));
+  assert_all(last == 79);
+}
 
 static void exactly_the_missing_blocks_are_computed(void **state)
 {
@@ -373,6 +425,7 @@ static void a_rank_with_other_arguments_is_named(void **state)
 int main(void)
 {
   const struct CMUnitTest resume[] = {
+      results_test(entries_of_quick_blocks_wait_for_each_other),
       results_test(exactly_the_missing_blocks_are_computed),
       results_test(what_is_kept_is_shown_to_the_program_once),
       results_test(the_grid_of_the_file_is_kept_whatever_block_is_asked_for),

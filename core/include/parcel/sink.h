@@ -29,6 +29,7 @@ typedef struct parcel_block {
   const parcel_failure *failures; /* [failure_count] by position; their values in the columns are the fill
                                      values (parcel_column_fill) */
   parcel_index failure_count;     /* 0 unless the sink keeps failures */
+  double seconds;                 /* that it took to compute */
 } parcel_block;
 
 /** A plain value. Callbacks return PARCEL_OK or a failure with its text, which ends the sweep on every
