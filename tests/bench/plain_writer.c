@@ -59,7 +59,7 @@ int main(int argc, char **argv)
   if (argc < 3)
     return 2;
   count = strtoll(argv[2], NULL, 10);
-  block = (argc > 3 ? strtoll(argv[3], NULL, 10) : 1 << 20) / (int64_t)sizeof(uint64_t);
+  block = (argc > 3 ? strtoll(argv[3], NULL, 10) : 768 << 10) / (int64_t)sizeof(uint64_t);
   file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (file < 0 || posix_fallocate(file, 0, count * (int64_t)sizeof(uint64_t)) != 0)
     fail(argv[1]);
