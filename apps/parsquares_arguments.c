@@ -214,13 +214,9 @@ static parcel_status check_arguments(parsquares_arguments *arguments)
     return parcel_fail(PARCEL_INVALID, "--quiet and --verbose exclude each other");
   if (arguments->retries && (arguments->replaces || arguments->resumes))
     return parcel_fail(PARCEL_INVALID, "--retry-failed excludes --force and --resume");
-  if (arguments->compression.kind != PARCEL_COMPRESSION_NONE) {
-    if (arguments->retries)
-      return parcel_fail(PARCEL_INVALID,
-                         "--compress excludes --retry-failed: the file keeps its own compression");
-    if (arguments->io == PARCEL_IO_COLLECTIVE)
-      return parcel_fail(PARCEL_INVALID, "--compress excludes --io=collective: each rank writes by itself");
-  }
+  if (arguments->compression.kind != PARCEL_COMPRESSION_NONE && arguments->retries)
+    return parcel_fail(PARCEL_INVALID,
+                       "--compress excludes --retry-failed: the file keeps its own compression");
   if (arguments->is_sample && (arguments->retries || arguments->report || arguments->trace))
     return parcel_fail(PARCEL_INVALID, "--sample excludes --retry-failed, --report and --trace");
   if (arguments->has_index)

@@ -31,8 +31,7 @@ parcel_status parcel__io_mode_choose(const parcel_world *world, const parcel_fil
   if (status)
     return status;
   if (*mode == PARCEL_IO_AUTO && chosen == PARCEL_IO_COLLECTIVE)
-    parcel_world_warn(world, "'%s' is on NFS, so blocks are written collectively (--io=collective)",
-                      file->path);
+    parcel_world_warn(world, "'%s' is on NFS, so all ranks write together (--io=collective)", file->path);
   *mode = (parcel_io_mode)chosen;
   return PARCEL_OK;
 }

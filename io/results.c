@@ -42,6 +42,16 @@ static parcel_status end_store(void *ctx, parcel_status outcome)
   return results->store.end(results->store.ctx, outcome);
 }
 
+static parcel_status poll_relay(void *ctx)
+{
+  return parcel__ledger_relay_poll(&((parcel_results *)ctx)->relay);
+}
+
+static parcel_status end_relay(void *ctx, parcel_status outcome)
+{
+  return parcel__ledger_relay_end(&((parcel_results *)ctx)->relay, outcome);
+}
+
 parcel_sink parcel_results_sink(parcel_results *results)
 {
   if (results->state == PARCEL_OUTPUT_RETRIED)
@@ -50,13 +60,18 @@ parcel_sink parcel_results_sink(parcel_results *results)
                          .positions = results->retried,
                          .keeps_failures = true,
                          .write = parcel__retry_write};
-  return (parcel_sink){.ctx = results,
-                       .grid = &results->site.grid,
-                       .done = results->done,
-                       .keeps_failures = results->keeps_failures,
-                       .write = write_block,
-                       .poll = results->store.poll ? poll_store : NULL,
-                       .end = results->store.end ? end_store : NULL};
+  parcel_sink sink = {.ctx = results,
+                      .grid = &results->site.grid,
+                      .done = results->done,
+                      .keeps_failures = results->keeps_failures,
+                      .write = write_block,
+                      .poll = results->store.poll ? poll_store : NULL,
+                      .end = results->store.end ? end_store : NULL};
+  if (results->batch.is_relayed) {
+    sink.poll = poll_relay;
+    sink.end = end_relay;
+  }
+  return sink;
 }
 
 parcel_results_history parcel_results_get_history(const parcel_results *results)
@@ -160,11 +175,18 @@ static parcel_status open_rank(parcel_results *results, const knowledge *known)
   return parcel__journal_open(&site->file, parcel_world_rank(site->world), &results->journal);
 }
 
-static parcel_status open_packed_store(parcel_results *results)
+/* Each rank writes its own spool; what all share is the ledger. */
+static parcel_status open_packed_store(parcel_results *results, parcel_io_mode mode)
 {
+  const parcel_world *world = results->site.world;
   const bool is_resumed = results->state == PARCEL_OUTPUT_RESUMED;
   if (results->state == PARCEL_OUTPUT_RETRIED)
     return parcel__store_repack_open(results, &results->store);
+  parcel_status status = PARCEL_OK;
+  if (mode == PARCEL_IO_COLLECTIVE)
+    status = parcel_world_agree(world, parcel__ledger_relay_open(world, &results->batch, &results->relay));
+  if (status)
+    return status;
   return parcel__store_spool_open(&results->site, results->compression,
                                   is_resumed ? PARCEL_SPOOL_RESUMES : PARCEL_SPOOL_NEW, &results->store);
 }
@@ -177,16 +199,10 @@ static parcel_status open_store(parcel_results *results, const knowledge *known,
   parcel_status status = parcel_world_agree(site->world, open_rank(results, known));
   if (!status)
     status = parcel__io_mode_choose(site->world, &site->file, &mode);
-  if (!status && site->grid.exact > 0 && mode == PARCEL_IO_COLLECTIVE)
-    status =
-        parcel_fail(PARCEL_INVALID,
-                    "'%s' cannot be compressed and written collectively; leave out one of the two, or give "
-                    "--io=direct if all hosts see at once what each has written",
-                    site->file.path);
   if (status)
     return status;
   if (site->grid.exact > 0)
-    status = open_packed_store(results);
+    status = open_packed_store(results, mode);
   else if (mode == PARCEL_IO_COLLECTIVE)
     status = parcel__store_collective_open(site, options->round_bytes, &results->store);
   else
@@ -255,6 +271,9 @@ void parcel__results_release(parcel_results **results, bool keeps)
   if ((*results)->has_store)
     (*results)->store.close((*results)->store.ctx);
   parcel__journal_close(&(*results)->journal);
+  parcel__ledger_batch_close(&(*results)->batch);
+  if ((*results)->batch.is_relayed)
+    parcel__ledger_relay_close(&(*results)->relay);
   if (!keeps && parcel_world_rank(site->world) == 0)
     parcel__claim_clear(&site->file);
   if (site->fd >= 0)

@@ -7,6 +7,7 @@
 #include <parcel/results.h>
 
 #include "journal_impl.h"
+#include "ledger_relay_impl.h"
 #include "provenance_impl.h"
 #include "store_impl.h"
 #include "table_impl.h"
@@ -31,6 +32,7 @@ struct parcel_results {
   parcel_results_history history;
   parcel_journal journal;       /* of this rank's failures */
   parcel_ledger_batch batch;    /* of this rank's entries */
+  parcel_ledger_relay relay;    /* of those to rank 0, where it alone writes them */
   parcel_table table;           /* rank 0: where the failures table is */
   parcel_index *retried;        /* [history.retried] positions that failed, ascending */
   parcel_block_grid retry_grid; /* a block for each of them */

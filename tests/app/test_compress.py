@@ -154,15 +154,31 @@ class Compress(ProgramTest):
         (self.folder / "squares.h5").unlink()
         for kill in range(KILLS):
             with self.subTest(kill=kill):
-                process = start(command_of(self.arguments("-t", 2), ranks=2), self.folder)
+                io = "--io=collective" if kill % 2 else "--io=direct"
+                process = start(command_of(self.arguments("-t", 2, io), ranks=2), self.folder)
                 time.sleep(chance.uniform(0.4, 1) * longest)
                 os.killpg(process.pid, signal.SIGKILL)
                 finish(process)
                 self.check_resumed(ranks=chance.choice((None, 1, 3)))
 
+    def test_collective_only_rank_0_writes_the_ledger(self):
+        small = ("-q", "--compress=deflate,1", "-b", "32", f"1..{COUNT}")
+        on_rank_2 = {"PARCEL_FAULT": "results.ledger:rank=2"}
+        direct = self.run_program(*small, ranks=3, environment=on_rank_2)
+        self.assertEqual(direct.code, 1, "rank 2 writes by itself")
+        self.run_well("--force", "--io=collective", *small, ranks=3, environment=on_rank_2)
+        with h5py.File(self.folder / "squares.h5") as file:
+            self.assertTrue(numpy.array_equal(file["squares"][:], EXPECTED["squares"]))
+            self.assertEqual(set(file["parcel/ledger"]["rank"]), {0, 1, 2})
+            self.assertTrue((file["parcel/ledger"]["state"] == 1).all())
+        on_rank_0 = {"PARCEL_FAULT": "results.ledger:rank=0:nth=3:errno=ENOSPC"}
+        failed = self.run_program("--force", "--io=collective", *small, ranks=3, environment=on_rank_0)
+        self.assert_refused(failed, 1, "No space left on device")
+        self.run_well("--force", "--resume", *small, ranks=2)
+        self.assertEqual(self.names(), ["squares.h5"])
+
     def test_what_does_not_go_together_is_refused(self):
-        for arguments, words in ((["--compress", "--io=collective"], "--io=collective"),
-                                 (["--compress", "--retry-failed"], "--retry-failed"),
+        for arguments, words in ((["--compress", "--retry-failed"], "--retry-failed"),
                                  (["--compress=zip"], "'zip'"), (["--compress=deflate,0"], "level"),
                                  (["--compress=deflate,10"], "level"), (["--compress=deflate,"], "level")):
             with self.subTest(arguments=arguments):

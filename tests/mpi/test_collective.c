@@ -52,6 +52,7 @@ static void check_file(const results_fixture *fixture, parcel_index count, parce
 
 static void every_type_is_written_whatever_the_rounds(void **state)
 {
+  check_file(*state, 0, 0, 0);
   check_file(*state, 1009, 0, 0);
   check_file(*state, 31, 10, 1);
   check_file(*state, 211, 20, 99);

@@ -94,6 +94,7 @@ static void every_type_reads_as_it_was_computed(void **state)
   for (size_t c = 0; c < sizeof counts / sizeof *counts; ++c)
     for (int level = 1; level <= 9; level += 4) {
       const parcel_results_options options = {
+          .io = level == 5 ? PARCEL_IO_COLLECTIVE : PARCEL_IO_DIRECT,
           .compression = {.kind = PARCEL_COMPRESSION_DEFLATE, .level = level}};
       const parcel_range range = {.first = -300, .step = 3, .count = counts[c]};
       parcel_sweep sweep = every_type_sweep(range);
@@ -370,10 +371,6 @@ static void what_does_not_go_together_is_refused(void **state)
   const parcel_sweep sweep = sweep_of(POSITIONS);
   parcel_results *results = NULL;
   parcel_results_options options = compressed;
-  options.io = PARCEL_IO_COLLECTIVE;
-  assert_status(parcel_results_create(fixture->world, &sweep, fixture->path, &options, &results),
-                PARCEL_INVALID);
-  options = compressed;
   options.retries = true;
   assert_status(parcel_results_create(fixture->world, &sweep, fixture->path, &options, &results),
                 PARCEL_INVALID);

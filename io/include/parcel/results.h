@@ -48,8 +48,9 @@ typedef struct parcel_results parcel_results;
 typedef enum parcel_io_mode {
   PARCEL_IO_AUTO,      /* collective on NFS, with a notice; else direct */
   PARCEL_IO_DIRECT,    /* each thread writes its blocks to their places by itself */
-  PARCEL_IO_COLLECTIVE /* through parallel HDF5, for file systems where hosts do not see at once what others
-                          wrote; slower */
+  PARCEL_IO_COLLECTIVE /* for file systems where hosts do not see at once what others wrote: through parallel
+                          HDF5, which is slower; compressed columns as ever, but rank 0 writes the ledger of
+                          all */
 } parcel_io_mode;
 
 /** Reads "auto", "direct" or "collective".  Errors: INVALID (the text lists what there is). */
@@ -104,7 +105,7 @@ typedef struct parcel_results_options {
   /** Columns in compressed chunks, each a block, which all hold equally many positions then, but for the
    *  last. Until the end of the run they are in PATH.part.spool.RANK, one file for each rank, and PATH.part
    *  has their checksums. A file that is resumed must have the same compression; `retries` keep that of the
-   *  file. Not with collective I/O. */
+   *  file. */
   parcel_compression compression;
 } parcel_results_options;
 
