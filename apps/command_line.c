@@ -34,16 +34,31 @@ error_t command_line_parser(int key, char *value, struct argp_state *state)
     return EINVAL;
   }
   line->is_given[key] = true;
+  if (key == '?' || key == 'V')
+    return 0;
   return line->take_option(line->into, key, value) ? EINVAL : 0;
 }
 
 parcel_status command_line_parse(const struct argp *argp, int argc, char **argv, bool speaks,
                                  command_line *line)
 {
+  line->argp = argp;
+  line->speaks = speaks;
   const unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (speaks ? 0 : ARGP_NO_ERRS);
   argv[0] = program_invocation_short_name; /* getopt's messages begin like ours */
   parcel_fail(PARCEL_OK, "%s", "");
   return argp_parse(argp, argc, argv, flags, NULL, line) ? PARCEL_INVALID : PARCEL_OK;
+}
+
+bool command_line_answer(const command_line *line, const char *name)
+{
+  char copy[64];
+  snprintf(copy, sizeof copy, "%s", name); /* argp takes no constant */
+  if (line->speaks && line->is_given['?'])
+    argp_help(line->argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, copy);
+  else if (line->speaks && line->is_given['V'])
+    printf("%.*s (Parcel) %s\n", (int)strcspn(name, " "), name, PARCEL_VERSION);
+  return line->is_given['?'] || line->is_given['V'];
 }
 
 void command_line_complain(void)
@@ -117,11 +132,4 @@ parcel_status command_line_flush(parcel_status status)
   if ((fflush(stdout) != 0 || ferror(stdout)) && !status)
     return parcel_fail(PARCEL_IO, "cannot write to the standard output: %m");
   return status;
-}
-
-void command_line_help(const struct argp *argp, const char *name)
-{
-  char copy[64];
-  snprintf(copy, sizeof copy, "%s", name); /* argp takes no constant */
-  argp_help(argp, stdout, ARGP_HELP_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, copy);
 }

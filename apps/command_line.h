@@ -2,10 +2,12 @@
  *  What the command lines of all programs here have in common, on top of argp: one line for a mistake,
  *  options given once, words that begin with a negative number.
  *
- *      const struct argp_option options[] = {{"block", 'b', "N", 0, "...", 0}, COMMAND_LINE_NUMBERS, {0}};
+ *      const struct argp_option options[] = {{"block", 'b', "N", 0, "...", 0}, COMMAND_LINE_COMMON, {0}};
  *      const struct argp argp = {.options = options, .parser = command_line_parser, ...};
  *      command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
- *      status = command_line_parse(&argp, argc, argv, true, &line); */
+ *      status = command_line_parse(&argp, argc, argv, true, &line);
+ *      if (status || command_line_answer(&line, "parcel plan"))
+ *        return status; */
 #ifndef PARCEL_APPS_COMMAND_LINE_H
 #define PARCEL_APPS_COMMAND_LINE_H
 
@@ -26,6 +28,13 @@
       COMMAND_LINE_NUMBER('4'), COMMAND_LINE_NUMBER('5'), COMMAND_LINE_NUMBER('6'),                          \
       COMMAND_LINE_NUMBER('7'), COMMAND_LINE_NUMBER('8'), COMMAND_LINE_NUMBER('9')
 
+/** Entries of the options of every program. They need no case in take_option. */
+#define COMMAND_LINE_COMMON                                                                                  \
+  {"help", '?', NULL, 0, "give this help", 1},                                                               \
+  {                                                                                                          \
+    "version", 'V', NULL, 0, "print the version", 1                                                          \
+  }
+
 /** The keys of options without a letter are from here on, and below COMMAND_LINE_KEYS. */
 #define COMMAND_LINE_KEY  0x100
 #define COMMAND_LINE_KEYS 0x140
@@ -34,6 +43,10 @@ typedef struct command_line {
   parcel_status (*take_option)(void *into, int key, const char *value);
   parcel_status (*take_word)(void *into, const char *word); /* what is no option */
   void *into;
+
+  /* Filled in by command_line_parse. */
+  const struct argp *argp;
+  bool speaks;
   bool is_given[COMMAND_LINE_KEYS]; /* by key: an option given twice is a mistake */
 } command_line;
 
@@ -47,6 +60,11 @@ error_t command_line_parser(int key, char *value, struct argp_state *state);
  *  what take_option and take_word refuse. */
 PARCEL_MUST_CHECK parcel_status command_line_parse(const struct argp *argp, int argc, char **argv,
                                                    bool speaks, command_line *line);
+
+/** Whether the command line asks for help or for the version. Prints it, where this rank speaks.
+ *
+ *  name  of the program, or of a command: "parcel plan" */
+bool command_line_answer(const command_line *line, const char *name);
 
 /** Prints the reason of the last failure as one line, unless it was told already. */
 void command_line_complain(void);
@@ -75,8 +93,5 @@ PARCEL_MUST_CHECK parcel_status command_line_on_error(const char *text, parcel_o
 /** The status, or IO if it is OK and the standard output could not be written: a report that nobody could
  *  read is a failure too. */
 PARCEL_MUST_CHECK parcel_status command_line_flush(parcel_status status);
-
-/** Prints the help of a program, or of a command ("parcel plan"), to the standard output. */
-void command_line_help(const struct argp *argp, const char *name);
 
 #endif

@@ -22,18 +22,7 @@ static const struct command {
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-typedef enum action { NOTHING, SHOW_HELP, SHOW_VERSION } action;
-
-static const struct argp_option options[] = {
-    {"help", '?', NULL, 0, "give this help", 0}, {"version", 'V', NULL, 0, "print the version", 0}, {0}};
-
-static parcel_status take_option(void *ctx, int key, const char *value)
-{
-  action *into = ctx;
-  (void)value;
-  *into = key == 'V' ? SHOW_VERSION : SHOW_HELP;
-  return PARCEL_OK;
-}
+static const struct argp_option options[] = {COMMAND_LINE_COMMON, {0}};
 
 static parcel_status take_word(void *ctx, const char *word)
 {
@@ -62,18 +51,11 @@ static const struct argp parser = {.options = options,
 
 static parcel_status run_options(int argc, char **argv)
 {
-  action action = NOTHING;
-  command_line line = {.take_option = take_option, .take_word = take_word, .into = &action};
+  command_line line = {.take_word = take_word};
   const parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (status)
+  if (status || command_line_answer(&line, "parcel"))
     return status;
-  if (action == NOTHING)
-    return parcel_fail(PARCEL_INVALID, "no command; one of: " COMMAND_NAMES "; parcel --help tells more");
-  if (action == SHOW_HELP)
-    command_line_help(&parser, "parcel");
-  else
-    printf("parcel (Parcel) %s\n", PARCEL_VERSION);
-  return PARCEL_OK;
+  return parcel_fail(PARCEL_INVALID, "no command; one of: " COMMAND_NAMES "; parcel --help tells more");
 }
 
 static const struct command *find_command(const char *name)

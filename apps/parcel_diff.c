@@ -21,14 +21,14 @@ static const struct argp_option options[] = {
      "floating-point values are equal where they are at most X apart; default: 0", 0},
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
 typedef struct arguments {
   const char *paths[2];
   int path_count;
   double tolerance;
-  bool is_quiet, wants_help;
+  bool is_quiet;
   int threads; /* 0: the CPUs of the rank */
 } arguments;
 
@@ -58,7 +58,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_TOLERANCE: return parse_tolerance(value, &into->tolerance);
   case 't': return command_line_threads(value, &into->threads);
   case 'q': into->is_quiet = true; return PARCEL_OK;
-  default: into->wants_help = true; return PARCEL_OK;
+  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
 
@@ -370,13 +370,8 @@ parcel_status parcel_diff_command(const parcel_world *world, int argc, char **ar
   const bool is_root = parcel_world_rank(world) == 0;
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
   const parcel_status status = command_line_parse(&parser, argc, argv, is_root, &line);
-  if (status)
+  if (status || command_line_answer(&line, "parcel diff"))
     return status;
-  if (arguments.wants_help) {
-    if (is_root)
-      command_line_help(&parser, "parcel diff");
-    return PARCEL_OK;
-  }
   if (arguments.path_count < 2)
     return parcel_fail(PARCEL_INVALID, "two files are needed: A and B");
   comparison comparison = {.tolerance = arguments.tolerance, .lock = PTHREAD_MUTEX_INITIALIZER};

@@ -19,14 +19,10 @@ static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"json", KEY_JSON, NULL, 0, "print the findings as JSON", 0},
     {"quiet", 'q', NULL, 0, "print what is not as it should be, only", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
-    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
-typedef enum action { RUN, SHOW_HELP, SHOW_VERSION } action;
-
 typedef struct arguments {
-  action action;
   const char *output;
   parcel_index threads; /* 0: the CPUs of the rank */
   bool is_json, is_quiet;
@@ -47,8 +43,6 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 'o': into->output = value; return PARCEL_OK;
   case 't': return command_line_count("--threads", value, MOST_THREADS, &into->threads);
   case 'q': into->is_quiet = true; return PARCEL_OK;
-  case '?': into->action = SHOW_HELP; return PARCEL_OK;
-  case 'V': into->action = SHOW_VERSION; return PARCEL_OK;
   case KEY_JSON: return take_json(&into->is_json);
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
@@ -128,18 +122,10 @@ static parcel_status examine(const parcel_world *world, const arguments *argumen
 /* Under a launcher every rank reads the same command line; rank 0 alone may speak of it. */
 parcel_status parcel_doctor_command(const parcel_world *world, int argc, char **argv)
 {
-  arguments arguments = {.action = RUN, .output = "squares.h5"};
+  arguments arguments = {.output = "squares.h5"};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
   const bool is_root = parcel_world_rank(world) == 0;
-  parcel_status status =
+  const parcel_status status =
       parcel_world_follow_root(world, command_line_parse(&parser, argc, argv, is_root, &line));
-  if (status)
-    return status;
-  if (arguments.action == RUN)
-    return examine(world, &arguments);
-  if (is_root && arguments.action == SHOW_HELP)
-    command_line_help(&parser, "parcel doctor");
-  else if (is_root)
-    printf("parcel (Parcel) %s\n", PARCEL_VERSION);
-  return PARCEL_OK;
+  return status || command_line_answer(&line, "parcel doctor") ? status : examine(world, &arguments);
 }

@@ -17,7 +17,7 @@ static const struct argp_option options[] = {
     {"columns", 'c', "NAME[,NAME...]", 0, "these columns, in this order; default: all", 0},
     {"range", 'r', "FIRST..LAST", 0, "only indices from FIRST to LAST; default: all", 0},
     {"header", KEY_HEADER, NULL, 0, "begin with a line of names", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
 typedef struct arguments {
@@ -25,7 +25,7 @@ typedef struct arguments {
   const char *columns;
   const char *range_text;
   parcel_range range;
-  bool has_header, wants_help;
+  bool has_header;
 } arguments;
 
 static parcel_status take_word(void *ctx, const char *text)
@@ -40,7 +40,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 'c': into->columns = value; return PARCEL_OK;
   case 'r': into->range_text = value; return parcel_range_parse(value, &into->range);
   case KEY_HEADER: into->has_header = true; return PARCEL_OK;
-  default: into->wants_help = true; return PARCEL_OK;
+  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
 
@@ -238,11 +238,7 @@ parcel_status parcel_export_command(int argc, char **argv)
   arguments arguments = {.path = NULL};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
   const parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (status)
+  if (status || command_line_answer(&line, "parcel export"))
     return status;
-  if (arguments.wants_help) {
-    command_line_help(&parser, "parcel export");
-    return PARCEL_OK;
-  }
   return arguments.path ? export(&arguments) : parcel_fail(PARCEL_INVALID, "FILE is missing");
 }

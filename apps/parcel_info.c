@@ -11,11 +11,11 @@
 enum { KEY_JSON = COMMAND_LINE_KEY };
 
 static const struct argp_option options[] = {
-    {"json", KEY_JSON, NULL, 0, "as JSON", 0}, {"help", '?', NULL, 0, "give this help", 1}, {0}};
+    {"json", KEY_JSON, NULL, 0, "as JSON", 0}, COMMAND_LINE_COMMON, {0}};
 
 typedef struct arguments {
   const char *path;
-  bool wants_json, wants_help;
+  bool wants_json;
 } arguments;
 
 static parcel_status take_word(void *ctx, const char *text)
@@ -27,10 +27,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
 {
   arguments *into = ctx;
   (void)value;
-  if (key == KEY_JSON)
-    into->wants_json = true;
-  else
-    into->wants_help = true;
+  into->wants_json = key == KEY_JSON;
   return PARCEL_OK;
 }
 
@@ -139,12 +136,8 @@ parcel_status parcel_info_command(int argc, char **argv)
   info info;
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
   parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (status)
+  if (status || command_line_answer(&line, "parcel info"))
     return status;
-  if (arguments.wants_help) {
-    command_line_help(&parser, "parcel info");
-    return PARCEL_OK;
-  }
   if (!arguments.path)
     return parcel_fail(PARCEL_INVALID, "FILE is missing");
   if (!(status = parcel_reader_open(arguments.path, &reader)) && !(status = gather(reader, &info))) {

@@ -28,14 +28,10 @@ static const struct argp_option options[] = {
      "stop before the time is over and queue again, up to so many runs (Slurm); give PROGRAM its --resume",
      0},
     {"output", 'o', "FILE", 0, "write to FILE, which must not exist, instead of the standard output", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
-    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
-typedef enum action { RUN, SHOW_HELP, SHOW_VERSION } action;
-
 typedef struct request {
-  action action;
   bool is_pbs;
   parcel_index nodes, ranks_per_node, threads;
   int64_t seconds;
@@ -93,8 +89,6 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_QUEUE: return parse_name("--queue", value, &into->queue);
   case KEY_ACCOUNT: return parse_name("--account", value, &into->account);
   case 'o': into->output = value; return PARCEL_OK;
-  case '?': into->action = SHOW_HELP; return PARCEL_OK;
-  case 'V': into->action = SHOW_VERSION; return PARCEL_OK;
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
@@ -271,20 +265,13 @@ static parcel_status write_script(const request *request)
 
 parcel_status parcel_job_command(int argc, char **argv)
 {
-  request request = {
-      .action = RUN, .nodes = 1, .ranks_per_node = 1, .threads = 1, .seconds = 3600, .runs = 1};
+  request request = {.nodes = 1, .ranks_per_node = 1, .threads = 1, .seconds = 3600, .runs = 1};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &request};
   request.words = calloc((size_t)argc, sizeof *request.words);
   if (!request.words)
     return parcel_fail(PARCEL_MEMORY, "no memory for %d words", argc);
   parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (!status && request.action == RUN)
-    status = check_request(&request);
-  if (!status && request.action == SHOW_HELP)
-    command_line_help(&parser, "parcel job");
-  else if (!status && request.action == SHOW_VERSION)
-    printf("parcel (Parcel) %s\n", PARCEL_VERSION);
-  else if (!status)
+  if (!status && !command_line_answer(&line, "parcel job") && !(status = check_request(&request)))
     status = write_script(&request);
   free(request.words);
   return status;

@@ -19,14 +19,14 @@ static const struct argp_option options[] = {
     {"force", KEY_FORCE, NULL, 0, "replace OUT, in the moment the new one is complete", 0},
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
 typedef struct arguments {
   const char *output;
   const char **parts; /* [part_count] */
   int part_count;
-  bool replaces, is_quiet, wants_help;
+  bool replaces, is_quiet;
   int threads; /* 0: the CPUs of the rank */
 } arguments;
 
@@ -47,7 +47,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
   case 't': return command_line_threads(value, &into->threads);
   case 'q': into->is_quiet = true; return PARCEL_OK;
-  default: into->wants_help = true; return PARCEL_OK;
+  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
 
@@ -353,12 +353,9 @@ parcel_status parcel_merge_command(const parcel_world *world, int argc, char **a
       arguments.parts ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the list of parts");
   if (!(status = parcel_world_agree(world, status)))
     status = command_line_parse(&parser, argc, argv, is_root, &line);
-  if (!status && !arguments.wants_help && arguments.part_count == 0)
-    status = parcel_fail(PARCEL_INVALID, "OUT and at least one PART are needed");
-  if (!status && !arguments.wants_help)
-    status = merge(world, &arguments);
-  else if (!status && is_root)
-    command_line_help(&parser, "parcel merge");
+  if (!status && !command_line_answer(&line, "parcel merge"))
+    status = arguments.part_count > 0 ? merge(world, &arguments)
+                                      : parcel_fail(PARCEL_INVALID, "OUT and at least one PART are needed");
   free(arguments.parts);
   return status;
 }

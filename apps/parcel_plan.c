@@ -29,15 +29,11 @@ static const struct argp_option options[] = {
      "weighted with --layout=weighted:...",
      0},
     {"json", KEY_JSON, NULL, 0, "as JSON instead of a table", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
-    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_COMMON,
     COMMAND_LINE_NUMBERS,
     {0}};
 
-typedef enum action { RUN, SHOW_HELP, SHOW_VERSION } action;
-
 typedef struct arguments {
-  action action;
   const char *range_text;
   parcel_range range;
   int parts;           /* 0: not given */
@@ -98,8 +94,6 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 's': return parse_schedule(value, into);
   case KEY_BLOCKS: return command_line_count("--blocks", value, INT64_MAX, &into->blocks);
   case KEY_JSON: return parse_json(into);
-  case '?': into->action = SHOW_HELP; return PARCEL_OK;
-  case 'V': into->action = SHOW_VERSION; return PARCEL_OK;
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
@@ -373,22 +367,12 @@ static parcel_status plan_steps(const arguments *arguments)
 
 parcel_status parcel_plan_command(int argc, char **argv)
 {
-  arguments arguments = {.action = RUN};
+  arguments arguments = {.has_schedule = false};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
   parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (!status && arguments.action == RUN)
-    status = check_arguments(&arguments);
-  if (status)
+  if (status || command_line_answer(&line, "parcel plan") || (status = check_arguments(&arguments)))
     return status;
-  if (arguments.action == SHOW_HELP)
-    command_line_help(&parser, "parcel plan");
-  else if (arguments.action == SHOW_VERSION)
-    printf("parcel (Parcel) %s\n", PARCEL_VERSION);
-  else if (arguments.has_schedule)
-    status = plan_steps(&arguments);
-  else if (arguments.blocks > 0)
-    status = plan_blocks(&arguments);
-  else
-    status = plan_parts(&arguments);
-  return status;
+  if (arguments.has_schedule)
+    return plan_steps(&arguments);
+  return arguments.blocks > 0 ? plan_blocks(&arguments) : plan_parts(&arguments);
 }

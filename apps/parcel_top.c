@@ -21,15 +21,10 @@ static const double closing_stale_seconds = 600;
 
 enum { KEY_ONCE = COMMAND_LINE_KEY };
 
-static const struct argp_option options[] = {{"once", KEY_ONCE, NULL, 0, "show it once, and end", 0},
-                                             {"help", '?', NULL, 0, "give this help", 1},
-                                             {"version", 'V', NULL, 0, "print the version", 1},
-                                             {0}};
-
-typedef enum action { RUN, SHOW_HELP, SHOW_VERSION } action;
+static const struct argp_option options[] = {
+    {"once", KEY_ONCE, NULL, 0, "show it once, and end", 0}, COMMAND_LINE_COMMON, {0}};
 
 typedef struct arguments {
-  action action;
   const char *file;
   bool is_once;
 } arguments;
@@ -38,21 +33,13 @@ static parcel_status take_option(void *ctx, int key, const char *value)
 {
   arguments *into = ctx;
   (void)value;
-  switch (key) {
-  case KEY_ONCE: into->is_once = true; return PARCEL_OK;
-  case '?': into->action = SHOW_HELP; return PARCEL_OK;
-  case 'V': into->action = SHOW_VERSION; return PARCEL_OK;
-  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
-  }
+  into->is_once = key == KEY_ONCE;
+  return PARCEL_OK;
 }
 
 static parcel_status take_word(void *ctx, const char *text)
 {
-  arguments *into = ctx;
-  if (into->file)
-    return parcel_fail(PARCEL_INVALID, "more than one FILE: '%s' and '%s'", into->file, text);
-  into->file = text;
-  return PARCEL_OK;
+  return command_line_only_word("FILE", text, &((arguments *)ctx)->file);
 }
 
 static const struct argp parser = {
@@ -153,18 +140,10 @@ static parcel_status watch(const arguments *arguments)
 
 parcel_status parcel_top_command(int argc, char **argv)
 {
-  arguments arguments = {.action = RUN};
+  arguments arguments = {.file = NULL};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
-  parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (status)
+  const parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
+  if (status || command_line_answer(&line, "parcel top"))
     return status;
-  if (arguments.action == SHOW_HELP)
-    command_line_help(&parser, "parcel top");
-  else if (arguments.action == SHOW_VERSION)
-    printf("parcel (Parcel) %s\n", PARCEL_VERSION);
-  else if (!arguments.file)
-    status = parcel_fail(PARCEL_INVALID, "no FILE, such as squares.h5");
-  else
-    status = watch(&arguments);
-  return status;
+  return arguments.file ? watch(&arguments) : parcel_fail(PARCEL_INVALID, "no FILE, such as squares.h5");
 }

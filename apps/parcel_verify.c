@@ -13,12 +13,12 @@ static const struct argp_option options[] = {
     {"deep", KEY_DEEP, NULL, 0, "let HDF5 read every value, too, and compare", 0},
     {"threads", 't', "N", 0, "threads per rank; default: the CPUs this rank really has", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
 typedef struct arguments {
   const char *path;
-  bool is_deep, is_quiet, wants_help;
+  bool is_deep, is_quiet;
   int threads; /* 0: the CPUs of the rank */
 } arguments;
 
@@ -34,7 +34,7 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case KEY_DEEP: into->is_deep = true; return PARCEL_OK;
   case 't': return command_line_threads(value, &into->threads);
   case 'q': into->is_quiet = true; return PARCEL_OK;
-  default: into->wants_help = true; return PARCEL_OK;
+  default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
 
@@ -125,12 +125,7 @@ parcel_status parcel_verify_command(const parcel_world *world, int argc, char **
   const bool is_root = parcel_world_rank(world) == 0;
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
   const parcel_status status = command_line_parse(&parser, argc, argv, is_root, &line);
-  if (status)
+  if (status || command_line_answer(&line, "parcel verify"))
     return status;
-  if (arguments.wants_help) {
-    if (is_root)
-      command_line_help(&parser, "parcel verify");
-    return PARCEL_OK;
-  }
   return arguments.path ? verify(world, &arguments) : parcel_fail(PARCEL_INVALID, "FILE is missing");
 }

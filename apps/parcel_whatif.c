@@ -23,14 +23,10 @@ static const struct argp_option options[] = {
     {"threads", 't', "N", 0, "with N threads per rank; as recorded if left out", 0},
     {"schedule", 's', "KIND", 0, "steal, static, dynamic, guided, factoring, or all (the default)", 0},
     {"json", KEY_JSON, NULL, 0, "as JSON instead of a table", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
-    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
-typedef enum action { RUN, SHOW_HELP, SHOW_VERSION } action;
-
 typedef struct arguments {
-  action action;
   const char *report;
   int ranks, threads; /* 0: as recorded */
   bool has_schedule;
@@ -63,19 +59,13 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 't': return parse_number("--threads", value, &into->threads);
   case 's': return parse_schedule(value, into);
   case KEY_JSON: into->is_json = true; return PARCEL_OK;
-  case '?': into->action = SHOW_HELP; return PARCEL_OK;
-  case 'V': into->action = SHOW_VERSION; return PARCEL_OK;
   default: return parcel_fail(PARCEL_INVALID, "no option has the key %d", key);
   }
 }
 
 static parcel_status take_word(void *ctx, const char *text)
 {
-  arguments *into = ctx;
-  if (into->report)
-    return parcel_fail(PARCEL_INVALID, "more than one REPORT: '%s' and '%s'", into->report, text);
-  into->report = text;
-  return PARCEL_OK;
+  return command_line_only_word("REPORT", text, &((arguments *)ctx)->report);
 }
 
 static const struct argp parser = {
@@ -338,18 +328,11 @@ static parcel_status whatif(const arguments *arguments)
 
 parcel_status parcel_whatif_command(int argc, char **argv)
 {
-  arguments arguments = {.action = RUN};
+  arguments arguments = {.report = NULL};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = &arguments};
-  parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
-  if (status)
+  const parcel_status status = command_line_parse(&parser, argc, argv, true, &line);
+  if (status || command_line_answer(&line, "parcel whatif"))
     return status;
-  if (arguments.action == SHOW_HELP)
-    command_line_help(&parser, "parcel whatif");
-  else if (arguments.action == SHOW_VERSION)
-    printf("parcel (Parcel) %s\n", PARCEL_VERSION);
-  else if (!arguments.report)
-    status = parcel_fail(PARCEL_INVALID, "no REPORT, such as squares.json");
-  else
-    status = whatif(&arguments);
-  return status;
+  return arguments.report ? whatif(&arguments)
+                          : parcel_fail(PARCEL_INVALID, "no REPORT, such as squares.json");
 }

@@ -127,11 +127,7 @@ int main(int argc, char **argv)
   if (usage)
     return parcel_world_leave(&world, parcel_status_exit_code(usage));
   parcel_world_set_quiet(world, arguments.is_quiet);
-  if (arguments.action == PARFETCH_RUN)
+  if (!arguments.is_answered)
     status = run(world, &arguments);
-  else if (is_root && arguments.action == PARFETCH_HELP)
-    parfetch_help();
-  else if (is_root)
-    printf("parfetch (Parcel) %s\n", PARCEL_VERSION);
   return parcel_world_close(&world, command_line_flush(status));
 }

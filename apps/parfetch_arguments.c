@@ -42,8 +42,7 @@ static const struct argp_option options[] = {
     {"progress", KEY_PROGRESS, "KIND", 0, "auto (default), bar, log or none; to stderr", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {"verbose", 'v', NULL, 0, "print every URL that failed, with the cause", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
-    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_COMMON,
     {0}};
 
 static parcel_status parse_retries(const char *text, int *out)
@@ -74,8 +73,6 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 't': return command_line_threads(value, &into->threads);
   case 'q': into->is_quiet = true; return PARCEL_OK;
   case 'v': into->is_verbose = true; return PARCEL_OK;
-  case '?': into->action = PARFETCH_HELP; return PARCEL_OK;
-  case 'V': into->action = PARFETCH_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
   case KEY_TIMEOUT: return command_line_seconds("--timeout", value, &into->fetcher.timeout_seconds);
   case KEY_CONNECT_TIMEOUT:
@@ -130,14 +127,9 @@ parcel_status parfetch_parse(int argc, char **argv, bool speaks, parfetch_argume
       .on_error = PARCEL_ON_ERROR_RECORD};
   command_line line = {.take_option = take_option, .take_word = take_word, .into = out};
   parcel_status status = command_line_parse(&parser, argc, argv, speaks, &line);
-  if (!status && out->action == PARFETCH_RUN)
+  if (!status && !(out->is_answered = command_line_answer(&line, program_invocation_short_name)))
     status = check_arguments(out);
   if (status && speaks)
     command_line_complain();
   return status;
-}
-
-void parfetch_help(void)
-{
-  command_line_help(&parser, program_invocation_short_name);
 }

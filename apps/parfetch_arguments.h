@@ -7,11 +7,9 @@
 
 #include "fetcher.h"
 
-typedef enum parfetch_action { PARFETCH_RUN, PARFETCH_HELP, PARFETCH_VERSION } parfetch_action;
-
 /** What a person asked for, checked. The texts are argv's. */
 typedef struct parfetch_arguments {
-  parfetch_action action;
+  bool is_answered; /* help or version were asked for, and nothing else is to be done */
   const char *list; /* "-": the standard input */
   const char *output;
   int threads;
@@ -25,10 +23,7 @@ typedef struct parfetch_arguments {
   bool is_quiet, is_verbose;
 } parfetch_arguments;
 
-/** Reads the command line. What is wrong is printed as one line where `speaks`.  Errors: INVALID. */
+/** Reads the command line. Help, version, or what is wrong are printed where `speaks`.  Errors: INVALID. */
 PARCEL_MUST_CHECK parcel_status parfetch_parse(int argc, char **argv, bool speaks, parfetch_arguments *out);
-
-/** Prints the help. */
-void parfetch_help(void);
 
 #endif

@@ -250,13 +250,7 @@ int main(int argc, char **argv)
   if (usage)
     return parcel_world_leave(&world, parcel_status_exit_code(usage));
   parcel_world_set_quiet(world, arguments->is_quiet);
-  if (arguments->action == PARSQUARES_RUN) {
-    if (!(status = settle_deadline(world, arguments)))
-      status = run(world, arguments);
-  } else if (is_root && arguments->action == PARSQUARES_HELP) {
-    parsquares_help();
-  } else if (is_root) {
-    printf("parsquares (Parcel) %s\n", PARCEL_VERSION);
-  }
+  if (!arguments->is_answered && !(status = settle_deadline(world, arguments)))
+    status = run(world, arguments);
   return parcel_world_close(&world, command_line_flush(status));
 }

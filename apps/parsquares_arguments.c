@@ -69,8 +69,7 @@ static const struct argp_option options[] = {
      "compute a random sample of the blocks, write no FILE, and estimate what all of it would take", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {"verbose", 'v', NULL, 0, "print more about the run", 0},
-    {"help", '?', NULL, 0, "give this help", 1},
-    {"version", 'V', NULL, 0, "print the version", 1},
+    COMMAND_LINE_COMMON,
     COMMAND_LINE_NUMBERS,
     {0}};
 
@@ -165,8 +164,6 @@ static parcel_status take_option(void *ctx, int key, const char *value)
   case 'b': return command_line_count("--block", value, INT64_MAX, &into->block);
   case 'q': into->is_quiet = true; return PARCEL_OK;
   case 'v': into->is_verbose = true; return PARCEL_OK;
-  case '?': into->action = PARSQUARES_HELP; return PARCEL_OK;
-  case 'V': into->action = PARSQUARES_VERSION; return PARCEL_OK;
   case KEY_FORCE: into->replaces = true; return PARCEL_OK;
   case 's': return parcel_sweep_schedule_parse(value, &into->schedule);
   case KEY_WORKERS: return parse_workers(value, &into->in_processes);
@@ -242,14 +239,9 @@ parcel_status parsquares_parse(int argc, char **argv, bool speaks, parsquares_ar
   parcel_status status = powers_parse("2", &out->powers);
   if (!status)
     status = command_line_parse(&parser, argc, argv, speaks, &line);
-  if (!status && out->action == PARSQUARES_RUN)
+  if (!status && !(out->is_answered = command_line_answer(&line, program_invocation_short_name)))
     status = check_arguments(out);
   if (status && speaks)
     command_line_complain();
   return status;
-}
-
-void parsquares_help(void)
-{
-  command_line_help(&parser, program_invocation_short_name);
 }

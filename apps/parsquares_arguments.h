@@ -7,11 +7,9 @@
 
 #include "powers.h"
 
-typedef enum parsquares_action { PARSQUARES_RUN, PARSQUARES_HELP, PARSQUARES_VERSION } parsquares_action;
-
 /** What a person asked for, checked. The texts are argv's. */
 typedef struct parsquares_arguments {
-  parsquares_action action;
+  bool is_answered;       /* help or version were asked for, and nothing else is to be done */
   const char *range_text; /* NULL: the default */
   const char *output;
   parcel_range range;
@@ -42,11 +40,8 @@ typedef struct parsquares_arguments {
   bool is_quiet, is_verbose;
 } parsquares_arguments;
 
-/** Reads the command line. What is wrong is printed as one line where `speaks`.  Errors: INVALID, RANGE. */
+/** Reads the command line. Help, version, or what is wrong are printed where `speaks`.  Errors: INVALID, RANGE. */
 PARCEL_MUST_CHECK parcel_status parsquares_parse(int argc, char **argv, bool speaks,
                                                  parsquares_arguments *out);
-
-/** Prints the help. */
-void parsquares_help(void);
 
 #endif

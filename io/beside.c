@@ -33,39 +33,41 @@ parcel_status parcel__beside_visit(const parcel_file *file, const char *suffix,
   return status;
 }
 
-static parcel_status visit_all(const parcel_file *file,
-                               parcel_status (*visit)(void *ctx, char *path, const char *rest), void *ctx)
+/* Whether a run has left a file whose name goes on so behind the .part's. */
+static bool is_left_over(const char *rest)
 {
   static const char *const suffixes[] = {PARCEL_BESIDE_JOURNAL, PARCEL_BESIDE_SPOOL, PARCEL_BESIDE_STATUS};
-  parcel_status status = PARCEL_OK;
-  for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes && !status; ++s)
-    status = parcel__beside_visit(file, suffixes[s], visit, ctx);
-  return status;
+  bool is_one = false;
+  for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes && !is_one; ++s)
+    is_one = strncmp(rest, suffixes[s], strlen(suffixes[s])) == 0;
+  return is_one;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): as all visits have it */
 static parcel_status find(void *ctx, char *path, const char *rest)
 {
-  (void)path, (void)rest;
-  *(bool *)ctx = true;
+  bool *has_any = ctx;
+  (void)path;
+  *has_any = *has_any || is_left_over(rest);
   return PARCEL_OK;
 }
 
 bool parcel__beside_has_any(const parcel_file *file)
 {
   bool has_any = false;
-  return visit_all(file, find, &has_any) == PARCEL_OK && has_any;
+  return parcel__beside_visit(file, "", find, &has_any) == PARCEL_OK && has_any;
 }
 
 static parcel_status remove_one(void *ctx, char *path, const char *rest)
 {
-  (void)ctx, (void)rest;
-  unlink(path);
+  (void)ctx;
+  if (is_left_over(rest))
+    unlink(path);
   return PARCEL_OK;
 }
 
 void parcel__beside_clear(const parcel_file *file)
 {
-  if (visit_all(file, remove_one, NULL))
+  if (parcel__beside_visit(file, "", remove_one, NULL))
     return;
 }

@@ -291,8 +291,11 @@ class CommandLine(PlanTest):
                 self.assertTrue(any(word in outcome.stderr for word in mentions.split("|")), outcome.stderr)
 
     def test_help_and_version(self):
-        for arguments in (["--version"], ["-V"], ["plan", "-V"], ["plan", "--version"]):
+        commands = ("diff", "doctor", "export", "info", "job", "merge", "plan", "top", "verify", "whatif")
+        for arguments in (["--version"], ["-V"], *([command, "--version"] for command in commands)):
             self.assertRegex(run(*arguments).stdout, r"\Aparcel \(Parcel\) \d+\.\d+\.\d+\n\Z")
+        for command in commands:
+            self.assertTrue(run(command, "--help").stdout.startswith(f"Usage: parcel {command} "))
         for arguments in (["--help"], ["-?"]):
             self.assertIn("plan", run(*arguments).stdout)
             text = self.plan(*arguments)
