@@ -5,10 +5,13 @@
  *      PARCEL_FAULT=POINT[:rank=R][:nth=N][:errno=NAME][:action=ACTION][,POINT...]
  *
  *      rank     only on this rank (of the launcher's numbering); all if left out
- *      nth      the how manieth time this process comes to the point: N, or N+ for that and all later
- *      times; 1 errno    what the system seems to have said: EIO (default), ENOSPC, EDQUOT, EACCES, EINTR,
- *      ENOLCK, EROFS action   fail (default): the step is not taken and fails with errno;
- *               kill: the process dies by SIGKILL before the step;  stop: it stops by SIGSTOP
+ *      nth      the how manieth time this process comes to the point: N, or N+ for that and all later ones;
+ *               1 if left out
+ *      errno    what the system seems to have said: EIO (default), ENOSPC, EDQUOT, EACCES, EINTR, ENOLCK or
+ *               EROFS
+ *      action   fail (default): the step is not taken and fails with errno
+ *               kill: the process dies by SIGKILL before the step
+ *               stop: it stops by SIGSTOP
  *
  *  A spelling that is not understood ends the process, since a fault that never comes would make a test
  *  pass.
@@ -24,7 +27,7 @@
  *      results.clear     the entry of a block that will be computed anew is removed from the ledger
  *      results.write     a column of a block is written
  *      results.journal   failures of a block are written to the journal, before its entry
- *      results.ledger    a block's entry is written
+ *      results.ledger    entries of finished blocks are written, up to 64 in one call
  *      results.chunk     compressed: a block is put into FILE.part.new, at the end
  *      results.swap      compressed: FILE.part.new takes the name of FILE.part
  *      results.sync      a file is brought to the disk

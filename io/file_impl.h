@@ -28,8 +28,7 @@ char *parcel__file_folder(const char *path);
 /** A random number that no other file has, from 0 to INT64_MAX.  Errors: SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__file_draw_seed(uint64_t *out);
 
-/** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors:
- * IO. */
+/** Opens the .part for reading and writing in place.  Owns: *out is the caller's, for close.  Errors: IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_open(const parcel_file *file, int *out);
 
 /** Writes all of it at offset, in bytes from the start.  Errors: IO, SPACE. Any thread.

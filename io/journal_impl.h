@@ -32,7 +32,7 @@ typedef struct parcel_journal {
 PARCEL_MUST_CHECK parcel_status parcel__journal_open(const parcel_file *file, int rank, parcel_journal *out);
 
 /** Appends the failures of a block that is about to be entered in the ledger. Any thread.  Errors: IO,
- * SPACE. */
+ *  SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__journal_write(parcel_journal *journal, const parcel_block *block,
                                                       uint64_t block_checksum);
 

@@ -34,9 +34,8 @@ typedef struct __attribute__((packed)) parcel_failure_row {
 parcel_failure_row parcel__failure_row(const parcel_failure *failure);
 
 /** XXH3-64 over the block's values of the first column with the seed `seed` + block number; over those of
- * the
- *  second with that checksum as the seed, and so on; then over the row of each failure in the same way. Any
- *  thread. */
+ *  the second with that checksum as the seed, and so on; then over the row of each failure in the same
+ *  way. Any thread. */
 uint64_t parcel__ledger_checksum(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block);
 
 /** The last step of it: from the checksum of a block's values to that of the block. */
@@ -46,8 +45,8 @@ uint64_t parcel__ledger_add_failures(uint64_t checksum, const parcel_failure fai
 parcel_ledger_entry parcel__ledger_entry(const parcel_sweep *sweep, uint64_t seed, const parcel_block *block,
                                          int rank);
 
-/** Writes entries[blocks.end - blocks.begin] in place, in a ledger at `offset`; all of one state.  Errors: IO,
- *  SPACE. Any thread. */
+/** Writes entries[blocks.end - blocks.begin] in place, in a ledger at `offset`; all of one state. Any
+ *  thread.  Errors: IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_write(const parcel_file *file, int fd, parcel_index offset,
                                                      parcel_span blocks, const parcel_ledger_entry entries[]);
 

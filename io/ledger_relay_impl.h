@@ -26,8 +26,9 @@ PARCEL_MUST_CHECK parcel_status parcel__ledger_relay_open(const parcel_world *wo
                                                           parcel_ledger_batch *batch,
                                                           parcel_ledger_relay *out);
 
-/** Sends what waits, and on rank 0 writes it and all that has come. Does not block.  Errors: MPI; IO, SPACE on
- *  rank 0. */
+/** Sends what waits, and on rank 0 writes it and all that has come. Does not block.
+ *
+ *  Errors: MPI; IO, SPACE on rank 0. */
 PARCEL_MUST_CHECK parcel_status parcel__ledger_relay_poll(parcel_ledger_relay *relay);
 
 /** Brings all that still waits anywhere into the ledger. Collective, after the last block.

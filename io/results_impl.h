@@ -40,28 +40,28 @@ struct parcel_results {
   bool is_published;            /* rank 0: the file has its final name */
 };
 
-/** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0
- * knows of the site (fd, grid, places, seed) is filled in.
+/** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0 knows of
+ *  the site (fd, grid, places, seed) is filled in.
  *
- * Errors: EXISTS, DIFFERS, CORRUPT, SPACE, IO, HDF5, MEMORY. */
+ *  Errors: EXISTS, DIFFERS, CORRUPT, SPACE, IO, HDF5, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__output_open(parcel_results *results,
                                                     const parcel_provenance *provenance,
                                                     const parcel_results_options *options);
 
 /** Finds the blocks that are done and whose bytes are what was written: done, history. The entries of the
- * others are removed from the ledger. Collective.
+ *  others are removed from the ledger. Collective.
  *
- * Errors: IO, MEMORY, MPI, SYSTEM; what options.keep returns. */
+ *  Errors: IO, MEMORY, MPI, SYSTEM; what options.keep returns. */
 PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results,
                                                   const parcel_results_options *options);
 
 /** Enters blocks into the ledger anew, with the values that the file has now and the records of their
- * failures, whose block_checksum is 0. Collective.  Errors: IO, SPACE, MEMORY, SYSTEM. */
+ *  failures, whose block_checksum is 0. Collective.  Errors: IO, SPACE, MEMORY, SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__kept_enter(parcel_results *results, const parcel_index blocks[],
                                                    parcel_index count, const parcel_failure_records *records);
 
-/** Computing failed indices again. Rank 0: a copy of the finished file, which is to take its place, as
- * the .part. Errors: EXISTS (a .part is there); IO, SPACE, HDF5. */
+/** Computing failed indices again. Rank 0: a copy of the finished file, which is to take its place, as the
+ *  .part. Errors: EXISTS (a .part is there); IO, SPACE, HDF5. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_open(parcel_results *results);
 
 /** Fills in which positions failed. Collective.  Errors: IO, CORRUPT, MEMORY, MPI. */
@@ -71,7 +71,7 @@ PARCEL_MUST_CHECK parcel_status parcel__retry_share(parcel_results *results);
 PARCEL_MUST_CHECK parcel_status parcel__retry_write(void *ctx, const parcel_block *block);
 
 /** After a success: ledger and failures table for the new values. Collective.  Errors: IO, SPACE, MEMORY,
- * MPI. */
+ *  MPI. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_end(parcel_results *results);
 
 /** The store of a compressed file whose failed indices are computed again: results->retried need not be there

@@ -46,16 +46,14 @@ typedef struct parcel_store {
   parcel_status (*write)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
 
   /** As parcel_sink.poll: on the main thread, every fraction of a millisecond, must not block.  NULL:
-   * nothing
-   *  to do. */
+   *  nothing to do. */
   parcel_status (*poll)(void *ctx);
 
   /** As parcel_sink.end. Collective, main thread.  NULL: nothing to do. */
   parcel_status (*end)(void *ctx, parcel_status outcome);
 
   /** Fetches a block that is done into columns[c][0 .. positions * width). Several threads at once, any
-   * rank,
-   *  whoever wrote it. */
+   *  rank, whoever wrote it. */
   parcel_status (*read)(void *ctx, parcel_index number, void *const columns[]);
 
   /** Retrying failed indices: keeps the values of the row-th of them, which is at this position. As write.
@@ -70,9 +68,8 @@ typedef struct parcel_store {
   parcel_status (*sync)(void *ctx);
 
   /** Makes the .part what it shall be under its final name, but for its status; it is synced again
-   * afterwards.
-   *  Collective, main thread. A kill at any instant must leave a .part that can be resumed. NULL: it is so
-   *  already. */
+   *  afterwards. Collective, main thread. A kill at any instant must leave a .part that can be resumed.
+   *  NULL: it is so already. */
   parcel_status (*finish)(void *ctx);
 
   /** Frees ctx. Main thread, not collective. */

@@ -44,14 +44,12 @@ PARCEL_MUST_CHECK parcel_status parcel__table_set_count(const parcel_file *file,
                                                         parcel_index count);
 
 /** Fills it with the records, which are in order of position.  Errors: FULL (more than it has room for);
- * IO,
- *  SPACE. */
+ *  IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__table_write(const parcel_file *file, int fd, parcel_table *table,
                                                     const parcel_failure_records *records);
 
 /** Adds its rows to the records, with block_checksum 0.  Errors: CORRUPT (an index that is not in the
- * range);
- *  IO, MEMORY. */
+ *  range); IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__table_read(const parcel_file *file, int fd, const parcel_table *table,
                                                    parcel_range range, parcel_block_grid grid,
                                                    parcel_failure_records *records);

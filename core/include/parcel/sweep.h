@@ -97,16 +97,14 @@ typedef struct parcel_sweep_options {
   const parcel_signals *signals;
 
   /** Counted from parcel_world_open: no block is begun that may not end in time, going by the longest one
-   * so
-   *  far; the sweep then ends as STOPPED. 0: none. */
+   *  so far; the sweep then ends as STOPPED. 0: none. */
   double deadline_seconds;
 
   /** The sweep ends as STOPPED once a file of this name is there. NULL: none. */
   const char *halt_file;
 
   /** A rank without any progress for so long ends the program by MPI_Abort, after every rank has printed
-   * what
-   *  its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
+   *  what its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
   double stall_seconds;
 
   /** Each thread hands its slices to a worker process of its own (parcel/workers.h; parcel_workers_prepare
