@@ -40,7 +40,9 @@ typedef struct parsquares_arguments {
   bool is_quiet, is_verbose;
 } parsquares_arguments;
 
-/** Reads the command line. Help, version, or what is wrong are printed where `speaks`.  Errors: INVALID, RANGE. */
+/** Reads the command line. Help, version, or what is wrong are printed where `speaks`.
+ *
+ *  Errors: INVALID, RANGE. */
 PARCEL_MUST_CHECK parcel_status parsquares_parse(int argc, char **argv, bool speaks,
                                                  parsquares_arguments *out);
 

@@ -254,7 +254,8 @@ static parcel_status run(search *search)
     status = parcel__failures_share(world, &search->records);
   if (!status && !(status = acquire(search, &pool)))
     status = parcel_pool_for(pool, own.end - own.begin, ENTRIES, check_blocks, search);
-  if (!status && search->damaged > 0) /* a host that wrote its page later would undo what others enter in it */
+  /* A host that wrote its page of the ledger later could undo what others have entered there by then. */
+  if (!status && search->damaged > 0)
     status = parcel__file_sync(&search->results->site.file, search->results->site.fd);
   status = parcel_world_agree(world, status);
   release(search, &pool);

@@ -82,8 +82,8 @@ static parcel_status finish(parcel_results *results)
   return status ? status : parcel_world_follow_root(world, is_root ? publish_file(results) : PARCEL_OK);
 }
 
-/* Entries that still wait are worth as much after a failure as after a success; what goes wrong with them must
- * not hide what went wrong before. */
+/* Entries that still wait are worth as much after a failure as after a success; what goes wrong with them
+ * must not hide what went wrong before. */
 static parcel_status enter_last_blocks(parcel_results *results, parcel_status outcome)
 {
   char text[PARCEL_ERROR_SIZE];
