@@ -16,6 +16,7 @@
 #include <parcel/block.h>
 
 #include "fabric_impl.h"
+#include "keep_loaded_impl.h"
 
 struct parcel_world {
   MPI_Comm comm; /* a dup of the caller's */
@@ -156,8 +157,10 @@ static void release(parcel_world **world)
     MPI_Comm_free(&(*world)->node);
   if ((*world)->comm != MPI_COMM_NULL)
     MPI_Comm_free(&(*world)->comm);
-  if ((*world)->owns_mpi)
+  if ((*world)->owns_mpi) {
+    parcel__keep_loaded();
     MPI_Finalize();
+  }
   free((*world)->has_warned);
   free(*world);
   *world = NULL;

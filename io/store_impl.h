@@ -9,7 +9,7 @@
  *      read           resuming: each block that the ledger calls done, to compare its checksum
  *      write, poll    the sweep, block by block
  *      end            the sweep is over
- *      sync           it was a success: all that this rank wrote is on the disk afterwards
+ *      sync           it was a success: what this rank wrote in place is on the disk afterwards
  *      finish         all ranks have synced and the ledger is complete: the .part becomes what is published
  *      close          after the rename, or after a failure
  *
@@ -64,7 +64,7 @@ typedef struct parcel_store {
    *  NULL: the same. */
   parcel_status (*enter)(void *ctx, const parcel_block *block, const parcel_ledger_entry *entry);
 
-  /** Brings all that this rank wrote to the disk. Main thread, not collective. */
+  /** Brings what this rank wrote to the disk, but for what `finish` copies. Main thread, not collective. */
   parcel_status (*sync)(void *ctx);
 
   /** Makes the .part what it shall be under its final name, but for its status; it is synced again

@@ -2,7 +2,8 @@
  *
  * usage: enduring MODE COUNT BLOCK FAIL_EVERY MICROSECONDS OUTPUT...
  *
- *   MODE           resume; retry (failed indices of a finished file); collective (resume, by parallel HDF5)
+ *   MODE           resume; retry (failed indices of a finished file); collective (resume, by parallel HDF5);
+ *                  packed (resume, compressed)
  *   COUNT, BLOCK   the range is 1..COUNT, in blocks of at most BLOCK
  *   FAIL_EVERY     indices that are multiples of this fail, and go on record; 0: none
  *   MICROSECONDS   that every block takes
@@ -21,6 +22,7 @@ enum { WIDTH = 3, MOST_FAILURES = 200 };
 typedef struct plan {
   bool retries;
   parcel_io_mode io;
+  parcel_compression compression;
   parcel_index fail_every, microseconds;
 } plan;
 
@@ -52,6 +54,7 @@ static parcel_status run(const parcel_world *world, const parcel_sweep *sweep, c
   const parcel_results_options file = {.resumes = !plan->retries,
                                        .retries = plan->retries,
                                        .io = plan->io,
+                                       .compression = plan->compression,
                                        .keeps_failures = true,
                                        .max_failures = MOST_FAILURES};
   const parcel_sweep_options how = {.signals = parcel_signals_catch(), .on_error = PARCEL_ON_ERROR_RECORD};
@@ -76,6 +79,8 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, plan *pla
     return parcel_fail(PARCEL_INVALID, "usage: enduring MODE COUNT BLOCK FAIL_EVERY MICROSECONDS OUTPUT...");
   plan->retries = strcmp(argv[1], "retry") == 0;
   plan->io = strcmp(argv[1], "collective") == 0 ? PARCEL_IO_COLLECTIVE : PARCEL_IO_DIRECT;
+  if (strcmp(argv[1], "packed") == 0)
+    plan->compression = (parcel_compression){PARCEL_COMPRESSION_DEFLATE, 1};
   if ((status = parcel_index_parse(argv[2], &sweep->range.count)) ||
       (status = parcel_index_parse(argv[3], &sweep->block)) ||
       (status = parcel_index_parse(argv[4], &plan->fail_every)))

@@ -158,7 +158,7 @@ class Campaign:
     def note(self, kind, cut, what):
         self.wrong.append(f"{kind}, cut {cut}: {what}")
 
-    def cut_record(self, kind, files, events, cuts, *references):
+    def cut_record(self, kind, files, events, cuts, *references, mode="resume"):
         """Cuts it so often, resumes all that is left, and looks at what comes of it."""
         last = sorted(self.rng.randint(0, len(events)) for _ in range(cuts))
         # the end of a run, where names change, is short: every third cut is there
@@ -172,14 +172,14 @@ class Campaign:
                 done = moment
                 places.append(Path(tempfile.mkdtemp(dir=self.folder)))
                 disk.cut(self.rng, places[-1])
-            self.resume_all(kind, first, places, references)
+            self.resume_all(kind, first, places, references, mode)
 
-    def resume_all(self, kind, first, places, references):
+    def resume_all(self, kind, first, places, references, mode):
         outputs = [place / "results.h5" for place in places]
         for number, output in enumerate(outputs, first):
             if output.exists() and all(self.why_not(output, reference) for reference in references):
                 self.note(kind, number, f"the final name: {self.why_not(output, references[0])}")
-        ended, outcomes = endurance.run(outputs, fail_every=FAIL_EVERY)
+        ended, outcomes = endurance.run(outputs, mode=mode, fail_every=FAIL_EVERY)
         if len(outcomes) != len(outputs):
             self.note(kind, first, f"a resume ended with {ended.returncode}: {ended.stderr}")
         for number, (output, outcome) in enumerate(zip(outputs, outcomes), first):
@@ -201,9 +201,9 @@ class Campaign:
             return str(error)
 
     def run(self):
-        each = self.cuts // 4
+        each = self.cuts // 5
         fresh = self.record({}, fail_every=FAIL_EVERY)
-        self.cut_record("a fresh run", fresh[0], fresh[1], self.cuts - 3 * each, self.failing)
+        self.cut_record("a fresh run", fresh[0], fresh[1], self.cuts - 4 * each, self.failing)
         half = self.record({}, fail_every=FAIL_EVERY, fault="results.write:nth=150:action=kill")
         again = self.record(half[2], fail_every=FAIL_EVERY)
         self.cut_record("a resumed run", again[0], again[1], each, self.failing)
@@ -212,6 +212,8 @@ class Campaign:
         self.cut_record("a resumed end", again[0], again[1], each, self.failing)
         retry = self.record({"results.h5": self.whole_file}, mode="retry")
         self.cut_record("a retry", retry[0], retry[1], each, self.failing, self.faultless)
+        packed = self.record({}, mode="packed", fail_every=FAIL_EVERY)
+        self.cut_record("a packed run", packed[0], packed[1], each, self.failing, mode="packed")
         for line in self.wrong:
             print(line)
         print(f"{self.cuts} cuts, {len(self.wrong)} of them wrong (seed {self.seed})")

@@ -10,6 +10,7 @@
 #include "every_type.h"
 
 static parcel_world *world;
+static char library[MPI_MAX_LIBRARY_VERSION_STRING];
 
 static void open_has_initialised_mpi_for_threads(void **state)
 {
@@ -57,6 +58,27 @@ static void close_finalizes_what_open_initialised(void **state)
   assert_all(world == NULL);
 }
 
+/* Whether a library whose name holds `word` is still mapped. */
+static bool is_mapped(const char *word)
+{
+  char line[4096];
+  bool is_there = false;
+  FILE *maps = fopen("/proc/self/maps", "re");
+  while (maps && !is_there && fgets(line, sizeof line, maps))
+    is_there = strstr(line, word) != NULL;
+  if (maps)
+    fclose(maps);
+  return is_there;
+}
+
+/* Open MPI's threads may still be in them. */
+static void components_outlive_mpi(void **state)
+{
+  (void)state;
+  if (strstr(library, "Open MPI"))
+    assert_all(is_mapped("/mca_pml_ob1.so"));
+}
+
 static void no_world_after_finalize(void **state)
 {
   (void)state;
@@ -84,10 +106,13 @@ int main(void)
       cmocka_unit_test(open_has_initialised_mpi_for_threads),
       cmocka_unit_test(the_world_works),
       cmocka_unit_test(close_finalizes_what_open_initialised),
+      cmocka_unit_test(components_outlive_mpi),
       cmocka_unit_test(no_world_after_finalize),
       cmocka_unit_test(close_of_a_world_that_never_opened_still_speaks),
   };
   if (parcel_world_open(MPI_COMM_WORLD, &world))
     return parcel_world_close(&world, PARCEL_MPI);
+  int length = 0;
+  MPI_Get_library_version(library, &length);
   return mpi_test_run(life, NULL, NULL);
 }
