@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # clang-tidy has nothing to say about the library and the programs. One file at a time: its checker of va_list carries
-# state from one file into the next.
+# state from one file into the next. The analyzer ends its search of a function after 50,000 states, a quarter of what it
+# would do by itself: that finds what it finds in a third of the time.
 set -euo pipefail
 cd "$PARCEL_SOURCE"
+states=(-Xclang -analyzer-config -Xclang max-nodes=50000)
 printf '%s\0' partition/*.c core/*.c io/*.c apps/*.c |
-  xargs -0 -n 1 -P 2 clang-tidy -p "$PARCEL_BUILD" --quiet --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+  xargs -0 -n 1 -P 2 clang-tidy -p "$PARCEL_BUILD" --quiet --extra-arg=-Wno-unknown-warning-option \
+    "${states[@]/#/--extra-arg=}" 2>/dev/null
