@@ -1,6 +1,6 @@
-/* Open MPI 4.1 unloads its components in MPI_Finalize while a thread of its own may still be on its way out
- * of one. Now and then a run then ended by SIGSEGV, at an address where nothing was any more, after all of
- * its work was done. Code that stays where it is can be returned to. */
+/* Open MPI 4.1 unloads its components in MPI_Finalize. A run was seen to end by SIGSEGV after all of its work
+ * was done, at an address where nothing was mapped any more, as if a thread of Open MPI's had still been on
+ * its way out of one. Code that stays where it is can be returned to. */
 #include "keep_loaded_impl.h"
 
 #include <dlfcn.h>

@@ -43,7 +43,7 @@ static parcel_status send_lines(parcel_ledger_relay *relay)
   const int code = MPI_Isend(&relay->lines[relay->next], lines * (int)sizeof *relay->lines, MPI_BYTE, 0, TAG,
                              relay->comm, &relay->request);
   relay->next += lines;
-  relay->passed += lines;
+  relay->passed += code == MPI_SUCCESS ? lines : 0; /* rank 0 waits for what has passed */
   return parcel_mpi_check(code, "MPI_Isend of entries");
 }
 
