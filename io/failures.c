@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <parcel/reader.h>
+
 #include "seal_impl.h"
 
 /* Many MPI libraries fail above 2 GiB. */
@@ -40,12 +42,34 @@ static parcel_status journal_row(const parcel_store_site *site, parcel_journal *
   return status ? status : parcel__journal_write(journal, &block, entry.checksum);
 }
 
-static parcel_status journal_table(const parcel_store_site *site, const parcel_table *table)
+parcel_status parcel__failures_of_file(const char *path, parcel_failure_records *out)
+{
+  parcel_reader *reader = NULL;
+  parcel_failure_records records = {.items = NULL};
+  parcel_status status = parcel_reader_open(path, &reader);
+  const parcel_index count = status ? 0 : parcel_reader_failure_count(reader);
+  for (parcel_index f = 0; f < count && !status; ++f) {
+    parcel_failure failure;
+    if ((status = parcel_reader_failures(reader, (parcel_span){f, f + 1}, &failure)))
+      break;
+    const parcel_failure_record record = {
+        .block = parcel_block_grid_owner(parcel_reader_grid(reader), failure.position),
+        .position = failure.position,
+        .row = parcel__failure_row(&failure)};
+    status = parcel__records_add(&records, &record);
+  }
+  parcel_reader_close(&reader);
+  if (status)
+    parcel__records_free(&records);
+  *out = records;
+  return status;
+}
+
+static parcel_status journal_table(const parcel_store_site *site)
 {
   parcel_failure_records records = {.items = NULL};
   parcel_journal journal = {.fd = -1};
-  parcel_status status =
-      parcel__table_read(&site->file, site->fd, table, site->sweep->range, site->grid, &records);
+  parcel_status status = parcel__failures_of_file(site->file.part, &records);
   if (!status)
     status = parcel__journal_open(&site->file, parcel_world_rank(site->world), &journal);
   for (parcel_index r = 0; r < records.count && !status; ++r)
@@ -67,15 +91,12 @@ static parcel_status check_seal(const parcel_store_site *site, bool *is_sealed)
   return status == PARCEL_CORRUPT ? PARCEL_OK : status;
 }
 
-parcel_status parcel__failures_recover(const parcel_store_site *site, parcel_table *table,
-                                       parcel_failure_records *out)
+parcel_status parcel__failures_recover(const parcel_store_site *site, parcel_failure_records *out)
 {
   bool is_sealed = false;
-  parcel_status status = table->count > 0 ? check_seal(site, &is_sealed) : PARCEL_OK;
+  parcel_status status = check_seal(site, &is_sealed);
   if (!status && is_sealed)
-    status = journal_table(site, table);
-  if (!status)
-    status = parcel__table_set_count(&site->file, site->fd, table, 0);
+    status = journal_table(site);
   return status ? status : parcel__failures_load(site, out);
 }
 
@@ -96,15 +117,13 @@ static parcel_status drop_stale(const parcel_store_site *site, parcel_failure_re
   return PARCEL_OK;
 }
 
-parcel_status parcel__failures_settle(const parcel_store_site *site, parcel_table *table, parcel_index *count)
+parcel_status parcel__failures_settle(const parcel_store_site *site, parcel_failure_records *out)
 {
   parcel_failure_records records = {.items = NULL};
   parcel_status status = parcel__failures_load(site, &records);
-  if (!status && !(status = drop_stale(site, &records)) && records.count > 0)
-    status = parcel__table_write(&site->file, site->fd, table, &records);
-  if (!status)
-    *count = records.count;
-  parcel__records_free(&records);
+  if (!status && (status = drop_stale(site, &records)))
+    parcel__records_free(&records);
+  *out = records;
   return status;
 }
 

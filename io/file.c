@@ -124,6 +124,15 @@ parcel_status parcel__file_sync(const parcel_file *file, int fd)
              : parcel__file_fail("bring to the disk", file->part);
 }
 
+parcel_status parcel__file_extend(const parcel_file *file, int fd, parcel_index bytes)
+{
+  struct stat info;
+  if (fstat(fd, &info) == 0 &&
+      (fallocate(fd, 0, info.st_size, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS))
+    return PARCEL_OK;
+  return parcel__file_fail("reserve room on the disk for", file->part);
+}
+
 /* In one step where the file system can. */
 int parcel__file_rename_to_free_name(const char *from, const char *to)
 {

@@ -44,6 +44,10 @@ PARCEL_MUST_CHECK parcel_status parcel__file_read(const parcel_file *file, int f
 /** Brings what was written through fd to the disk.  Errors: IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__file_sync(const parcel_file *file, int fd);
 
+/** Makes room on the disk for `bytes` more at the end, which are zeros, where the file system can do so cheaply.
+ *  Errors: SPACE, IO. */
+PARCEL_MUST_CHECK parcel_status parcel__file_extend(const parcel_file *file, int fd, parcel_index bytes);
+
 /** rename(2), but for names that are taken: -1 with EEXIST then. */
 int parcel__file_rename_to_free_name(const char *from, const char *to);
 

@@ -38,11 +38,7 @@ static parcel_compression compression_of(const parcel_store_site *site, const pa
 static parcel_status lay_out(parcel_results *results, const parcel_schema *schema)
 {
   parcel_store_site *site = &results->site;
-  const char *path = site->file.fresh;
-  parcel_status status = parcel__schema_create(path, schema, &site->ledger, site->columns);
-  if (!status)
-    status = parcel__table_find(path, &site->file, site->fd, &results->table);
-  return status ? status : parcel__table_set_count(&site->file, site->fd, &results->table, 0);
+  return parcel__schema_create(site->file.fresh, schema, &site->ledger, site->columns);
 }
 
 static parcel_status make_part(parcel_results *results, const parcel_schema *schema)
@@ -75,8 +71,6 @@ static parcel_status make_file(parcel_results *results, const parcel_provenance 
                                 .grid = site->grid,
                                 .seed = site->seed,
                                 .compression = results->compression,
-                                .failures_room =
-                                    parcel__table_room(options->keeps_failures, options->max_failures),
                                 .title = title,
                                 .provenance = provenance};
   status = make_part(results, &schema);
@@ -154,11 +148,8 @@ static parcel_status resume_part(parcel_results *results, const parcel_results_o
   const parcel_file *file = &results->site.file;
   const parcel_compression compression = compression_of(&results->site, options);
   bool is_complete = false;
-  parcel_status status = read_site(results, file->part, &compression, &is_complete);
-  if (!status)
-    status = parcel__table_find(file->part, file, results->site.fd, &results->table);
   results->state = PARCEL_OUTPUT_RESUMED;
-  return status;
+  return read_site(results, file->part, &compression, &is_complete);
 }
 
 parcel_status parcel__output_open(parcel_results *results, const parcel_provenance *provenance,

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table_impl.h"
+#include "journal_impl.h"
+#include "reader_hdf5_impl.h"
 
 static int compare_positions(const void *a, const void *b)
 {
@@ -34,20 +35,122 @@ static parcel_status keep(parcel_reader *reader, const parcel_failure_records *r
   return PARCEL_OK;
 }
 
-bool parcel__reader_load_failures(parcel_reader *reader)
+/* ---- the table of a finished file ---- */
+
+static const struct {
+  const char *name;
+  parcel_index bytes; /* of a row */
+} table_columns[PARCEL_FAILURE_COLUMNS] = {
+    {"index", sizeof(int64_t)}, {"code", sizeof(int32_t)}, {"message", PARCEL_FAILURE_MESSAGE_SIZE}};
+
+static bool is_row_type(hid_t type, int column)
 {
-  parcel_table table = {.room = 0};
-  parcel_failure_records records = {.items = NULL};
-  if (parcel__table_find_in(reader->hdf5, &reader->file, reader->fd, &table))
+  switch (column) {
+  case 0: return H5Tequal(type, H5T_STD_I64LE) > 0;
+  case 1: return H5Tequal(type, H5T_STD_I32LE) > 0;
+  default: return H5Tget_class(type) == H5T_STRING && H5Tget_size(type) == 1;
+  }
+}
+
+/* The first column says how many rows there are. */
+static bool find_column(const parcel_reader *reader, hid_t dataset, int column, parcel_reader_table *out)
+{
+  const char *name = table_columns[column].name;
+  parcel_reader_shape shape = {0};
+  const hid_t type = H5Dget_type(dataset);
+  const bool is_typed = type >= 0 && is_row_type(type, column);
+  if (type >= 0)
+    H5Tclose(type);
+  if (!parcel__reader_shape(dataset, name, &shape))
     return false;
-  parcel_status status =
-      table.count > reader->range.count
-          ? parcel_fail(PARCEL_CORRUPT, "it has more failures than indices")
-          : parcel__table_read(&reader->file, reader->fd, &table, reader->range, reader->grid, &records);
+  const bool is_text = column == PARCEL_FAILURE_COLUMNS - 1;
+  const bool is_shaped =
+      is_text ? shape.rank == 2 && shape.extent[1] == PARCEL_FAILURE_MESSAGE_SIZE : shape.rank == 1;
+  if (column == 0)
+    out->count = shape.extent[0] <= (hsize_t)reader->range.count ? (parcel_index)shape.extent[0] : -1;
+  if (!is_typed || !is_shaped || out->count < 0 || shape.extent[0] != (hsize_t)out->count) {
+    parcel_fail(PARCEL_CORRUPT, "the failures' '%s' is not as Parcel makes it", name);
+    return false;
+  }
+  return parcel__reader_place(reader, dataset, name, out->count * table_columns[column].bytes,
+                              &out->columns[column]);
+}
+
+/* Neither a file without failures nor one that is being made has a table. */
+static bool find_table(const parcel_reader *reader, hid_t parcel, parcel_reader_table *out)
+{
+  if (H5Lexists(parcel, "failures", H5P_DEFAULT) <= 0)
+    return true;
+  const hid_t group = parcel__hdf5_open_group(parcel, "failures");
+  const bool is_empty = group >= 0 && H5Lexists(group, "index", H5P_DEFAULT) <= 0;
+  bool is_found = group >= 0;
+  for (int c = 0; c < PARCEL_FAILURE_COLUMNS && is_found && !is_empty; ++c) {
+    const hid_t dataset = parcel__hdf5_open_dataset(group, table_columns[c].name);
+    is_found = dataset >= 0 && find_column(reader, dataset, c, out);
+    if (dataset >= 0)
+      H5Dclose(dataset);
+  }
+  if (group >= 0)
+    H5Gclose(group);
+  return is_found;
+}
+
+static parcel_status read_row(const parcel_reader *reader, const parcel_reader_table *table,
+                              parcel_index number, parcel_failure_row *out)
+{
+  void *const values[PARCEL_FAILURE_COLUMNS] = {&out->index, &out->code, out->message};
+  parcel_status status = PARCEL_OK;
+  for (int c = 0; c < PARCEL_FAILURE_COLUMNS && !status; ++c)
+    status = parcel__file_read(&reader->file, reader->fd, values[c], table_columns[c].bytes,
+                               table->columns[c] + number * table_columns[c].bytes);
+  return status;
+}
+
+/* Where an index is in the range; -1 if it is not there. */
+static parcel_index position_of(parcel_range range, parcel_index index)
+{
+  parcel_index distance = 0;
+  if (__builtin_sub_overflow(index, range.first, &distance) || (distance == INT64_MIN && range.step == -1) ||
+      distance % range.step != 0)
+    return -1;
+  const parcel_index position = distance / range.step;
+  return position >= 0 && position < range.count ? position : -1;
+}
+
+static parcel_status read_rows(const parcel_reader *reader, const parcel_reader_table *table,
+                               parcel_failure_records *records)
+{
+  parcel_status status = PARCEL_OK;
+  for (parcel_index r = 0; r < table->count && !status; ++r) {
+    parcel_failure_record record = {.block_checksum = 0};
+    if ((status = read_row(reader, table, r, &record.row)))
+      return status;
+    record.position = position_of(reader->range, record.row.index);
+    if (record.position < 0)
+      return parcel_fail(PARCEL_CORRUPT, "its failures name the index %" PRId64 ", which is not in its range",
+                         (parcel_index)record.row.index);
+    status = parcel__records_add(records, &record);
+  }
+  return status;
+}
+
+bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel)
+{
+  parcel_reader_table table = {.count = 0};
+  parcel_failure_records records = {.items = NULL};
+  const bool is_part = parcel__reader_is_of_part(reader);
+  const bool is_found = reader->format == 1
+                            ? parcel__reader_find_old_table(reader, parcel, &table) == PARCEL_OK
+                            : find_table(reader, parcel, &table);
+  if (!is_found)
+    return is_part;
+  parcel_status status = table.count > reader->range.count
+                             ? parcel_fail(PARCEL_CORRUPT, "it has more failures than indices")
+                             : read_rows(reader, &table, &records);
   if (!status)
     status = keep(reader, &records);
   parcel__records_free(&records);
-  return !status || parcel__reader_is_of_part(reader);
+  return !status || is_part;
 }
 
 /* ---- the journals of a .part ---- */
@@ -57,7 +160,7 @@ static parcel_status is_current(const parcel_reader *reader, const parcel_failur
 {
   parcel_reader_entry entry = {.state = PARCEL_BLOCK_MISSING};
   *out = false;
-  if (record->position < 0 || record->position != parcel__table_position(reader->range, record->row.index) ||
+  if (record->position < 0 || record->position != position_of(reader->range, record->row.index) ||
       record->block != parcel_block_grid_owner(reader->grid, record->position))
     return PARCEL_OK;
   const parcel_span block = {record->block, record->block + 1};

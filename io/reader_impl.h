@@ -22,6 +22,22 @@ typedef struct parcel_reader_place {
   parcel_reader_chunk *chunks; /* [blocks] of a compressed file; else NULL */
 } parcel_reader_place;
 
+enum { PARCEL_READER_DIMENSIONS = 2 };
+
+/** The extent of a dataset. */
+typedef struct parcel_reader_shape {
+  int rank;
+  hsize_t extent[PARCEL_READER_DIMENSIONS];
+} parcel_reader_shape;
+
+enum { PARCEL_FAILURE_COLUMNS = 3 };
+
+/** Where the failures table is: the values of index, code and message, in bytes from the file's start. */
+typedef struct parcel_reader_table {
+  parcel_index count; /* rows */
+  parcel_index columns[PARCEL_FAILURE_COLUMNS];
+} parcel_reader_table;
+
 /** A row of the failures table. */
 typedef struct parcel_reader_failure {
   parcel_index position;
@@ -34,6 +50,7 @@ struct parcel_reader {
   int fd;
   parcel_index bytes; /* of the file */
   hid_t hdf5;         /* the same file as HDF5 sees it */
+  int format;         /* 1 or 2 */
 
   parcel_range range;
   parcel_block_grid grid;
@@ -70,6 +87,9 @@ PARCEL_MUST_CHECK parcel_status parcel__reader_read_by_hdf5(const parcel_reader 
 bool parcel__reader_place(const parcel_reader *reader, hid_t dataset, const char *name, parcel_index bytes,
                           parcel_index *out);
 
+/** The extent of a dataset of one or two dimensions. False on failure. */
+bool parcel__reader_shape(hid_t dataset, const char *name, parcel_reader_shape *out);
+
 /** Finds the chunks of a column, whose type and width are known. False on failure. */
 bool parcel__reader_load_chunks(parcel_reader *reader, hid_t dataset, const parcel_column *column,
                                 parcel_reader_place *place);
@@ -85,9 +105,16 @@ PARCEL_MUST_CHECK parcel_status parcel__reader_read_chunks(const parcel_reader *
 /** Is it a .part? While it may still change, nothing but its status tells how far it is. */
 bool parcel__reader_is_of_part(const parcel_reader *reader);
 
-/** Reads the failures table; range and grid are there. That of a .part, whose run may have been ended as it
- *  wrote it, has no rows if they are not consistent. False on failure. */
-bool parcel__reader_load_failures(parcel_reader *reader);
+/** Reads the failures table; range, grid and format are there. A .part, whose run may have been ended as it
+ *  made the table, has no rows if they are not consistent. False on failure.
+ *
+ *  parcel  the group /parcel */
+bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
+
+/** Finds the failures table of a file of format 1, without HDF5 opening its datasets.  Errors: HDF5, CORRUPT,
+ *  IO. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_find_old_table(const parcel_reader *reader, hid_t parcel,
+                                                              parcel_reader_table *out);
 
 /** Adds what the journals beside a .part have on record of its present blocks.  Errors: IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__reader_add_journals(parcel_reader *reader);

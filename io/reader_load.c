@@ -15,8 +15,6 @@
 #include "schema_impl.h"
 #include "seal_impl.h"
 
-enum { FORMAT = 1 };
-
 PARCEL_PRINTF(1, 2) static bool refuse(const char *format, ...)
 {
   char text[PARCEL_ERROR_SIZE];
@@ -30,20 +28,13 @@ PARCEL_PRINTF(1, 2) static bool refuse(const char *format, ...)
 
 /* ---- datasets ---- */
 
-enum { MOST_DIMENSIONS = 2 };
-
-typedef struct shape {
-  int rank;
-  hsize_t extent[MOST_DIMENSIONS];
-} shape;
-
-static bool get_shape(hid_t dataset, const char *name, shape *out)
+bool parcel__reader_shape(hid_t dataset, const char *name, parcel_reader_shape *out)
 {
   const hid_t space = H5Dget_space(dataset);
   if (!parcel__hdf5_good(space, "read the extent of", name))
     return false;
   out->rank = H5Sget_simple_extent_ndims(space);
-  const bool is_read = out->rank >= 1 && out->rank <= MOST_DIMENSIONS &&
+  const bool is_read = out->rank >= 1 && out->rank <= PARCEL_READER_DIMENSIONS &&
                        H5Sget_simple_extent_dims(space, out->extent, NULL) == out->rank;
   H5Sclose(space);
   return is_read || refuse("the dataset '%s' has %d dimensions", name, out->rank);
@@ -95,9 +86,9 @@ static bool get_type(hid_t dataset, const char *name, parcel_type *out)
 static bool load_values(parcel_reader *reader, hid_t dataset, parcel_column *column,
                         parcel_reader_place *place)
 {
-  shape shape = {0};
+  parcel_reader_shape shape = {0};
   parcel_index bytes = 0;
-  if (!get_type(dataset, column->name, &column->type) || !get_shape(dataset, column->name, &shape))
+  if (!get_type(dataset, column->name, &column->type) || !parcel__reader_shape(dataset, column->name, &shape))
     return false;
   if (shape.extent[0] != (hsize_t)reader->range.count ||
       (shape.rank == 2 && (shape.extent[1] < 2 || shape.extent[1] > INT32_MAX)))
@@ -244,8 +235,8 @@ static bool load_ledger(parcel_reader *reader, hid_t group)
   const hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
   const parcel_index blocks = parcel_block_grid_count(reader->grid);
   parcel_index bytes = 0;
-  shape shape = {0};
-  bool is_loaded = type >= 0 && get_shape(dataset, "ledger", &shape);
+  parcel_reader_shape shape = {0};
+  bool is_loaded = type >= 0 && parcel__reader_shape(dataset, "ledger", &shape);
   if (is_loaded && !is_entry_type(type))
     is_loaded = refuse("its ledger is none");
   if (is_loaded && (shape.rank != 1 || shape.extent[0] != (hsize_t)blocks ||
@@ -261,10 +252,10 @@ static bool load_ledger(parcel_reader *reader, hid_t group)
 
 static bool load_seal(parcel_reader *reader, hid_t group)
 {
-  shape shape = {0};
+  parcel_reader_shape shape = {0};
   const hid_t dataset = parcel__hdf5_open_dataset(group, "seal");
   const hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
-  bool is_loaded = type >= 0 && get_shape(dataset, "seal", &shape);
+  bool is_loaded = type >= 0 && parcel__reader_shape(dataset, "seal", &shape);
   if (is_loaded && (H5Tequal(type, H5T_STD_U64LE) <= 0 || shape.rank != 1 ||
                     shape.extent[0] < (hsize_t)parcel__seal_words(0) || shape.extent[0] > INT32_MAX))
     is_loaded = refuse("its seal is none");
@@ -319,7 +310,7 @@ static bool load_parcel(parcel_reader *reader)
 {
   const hid_t group = parcel__hdf5_open_group(reader->hdf5, "parcel");
   const bool is_loaded = group >= 0 && load_grid(reader, group) && load_seal(reader, group) &&
-                         load_ledger(reader, group) && parcel__reader_load_failures(reader) &&
+                         load_ledger(reader, group) && parcel__reader_load_failures(reader, group) &&
                          load_provenance(reader, group);
   if (group >= 0)
     H5Gclose(group);
@@ -355,15 +346,17 @@ static bool load_attributes(parcel_reader *reader)
 }
 
 /* A file whose first bytes are another format's, or HDF5 from another program, is no damaged one. */
-static parcel_status check_format(const parcel_reader *reader)
+static parcel_status check_format(parcel_reader *reader)
 {
   parcel_index format = 0;
   if (H5Aexists(reader->hdf5, "parcel_format") <= 0)
     return parcel_fail(PARCEL_INVALID, "it is an HDF5 file, but no results file of Parcel");
   if (!parcel__hdf5_get_integer_attribute(reader->hdf5, "parcel_format", &format))
     return PARCEL_CORRUPT;
-  if (format != FORMAT)
-    return parcel_fail(PARCEL_INVALID, "its format is %" PRId64 ", and this Parcel reads %d", format, FORMAT);
+  if (format < 1 || format > PARCEL_SCHEMA_FORMAT)
+    return parcel_fail(PARCEL_INVALID, "its format is %" PRId64 ", and this Parcel reads 1 to %d", format,
+                       PARCEL_SCHEMA_FORMAT);
+  reader->format = (int)format;
   return PARCEL_OK;
 }
 
@@ -393,8 +386,8 @@ parcel_status parcel__reader_load(parcel_reader *reader)
 
 static bool select_positions(hid_t space, parcel_span positions, parcel_index width)
 {
-  const hsize_t begin[MOST_DIMENSIONS] = {(hsize_t)positions.begin, 0};
-  const hsize_t count[MOST_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin), (hsize_t)width};
+  const hsize_t begin[PARCEL_READER_DIMENSIONS] = {(hsize_t)positions.begin, 0};
+  const hsize_t count[PARCEL_READER_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin), (hsize_t)width};
   return parcel__hdf5_good(H5Sselect_hyperslab(space, H5S_SELECT_SET, begin, NULL, count, NULL), "select",
                            "positions");
 }

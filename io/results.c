@@ -12,11 +12,10 @@
 #include "checksum_impl.h"
 #include "claim_impl.h"
 #include "compression_impl.h"
-#include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "io_mode_impl.h"
 #include "results_impl.h"
-#include "schema_impl.h"
+#include "state_impl.h"
 
 /* The checksum first, while the values are still in the cache of the core that computed them. */
 static parcel_status write_block(void *ctx, const parcel_block *block)
@@ -225,13 +224,6 @@ static parcel_status mark_all_done(parcel_results *results)
   return PARCEL_OK;
 }
 
-static parcel_status begin_running(const parcel_results *results)
-{
-  char owner[PARCEL_OWNER_SIZE];
-  const parcel_schema_state state = {.status = "running", .end_time = "", .owner = parcel__lock_owner(owner)};
-  return parcel__schema_set_state(results->site.file.part, &state);
-}
-
 /* Sees to what an earlier run has left. */
 static parcel_status go_on(parcel_results *results, const parcel_results_options *options)
 {
@@ -245,7 +237,9 @@ static parcel_status go_on(parcel_results *results, const parcel_results_options
   const parcel_status status = parcel__kept_find(results, options);
   if (status)
     return status;
-  return parcel_world_follow_root(world, parcel_world_rank(world) == 0 ? begin_running(results) : PARCEL_OK);
+  return parcel_world_follow_root(world, parcel_world_rank(world) == 0
+                                             ? parcel__state_begin(&results->site.file, results->site.fd)
+                                             : PARCEL_OK);
 }
 
 static parcel_status create(parcel_results *results, const parcel_results_options *options)
@@ -282,6 +276,7 @@ void parcel__results_release(parcel_results **results, bool keeps)
   free(site->columns);
   free((*results)->done);
   free((*results)->retried);
+  parcel__records_free(&(*results)->failed);
   free(*results);
   *results = NULL;
 }

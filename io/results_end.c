@@ -7,8 +7,8 @@
 
 #include "failures_impl.h"
 #include "results_impl.h"
-#include "schema_impl.h"
 #include "seal_impl.h"
+#include "state_impl.h"
 
 static parcel_status count_done(const parcel_results *results, parcel_index *done)
 {
@@ -33,8 +33,9 @@ static parcel_status publish_file(parcel_results *results)
   const parcel_store_site *site = &results->site;
   parcel_status status = PARCEL_OK;
   if (results->state != PARCEL_OUTPUT_RETRIED)
-    status = parcel__failures_settle(site, &results->table, &results->history.failures);
-  if (status || (status = parcel__schema_set_outcome(site->file.part, "complete")) ||
+    status = parcel__failures_settle(site, &results->failed);
+  results->history.failures = results->failed.count;
+  if (status || (status = parcel__state_complete(&site->file, site->fd, site->sweep, &results->failed)) ||
       (status = parcel__seal_make(&site->file, site->fd)) ||
       (status = parcel__file_sync(&site->file, site->fd)) ||
       (status = parcel__file_publish(&site->file, results->replaces)))
@@ -56,7 +57,7 @@ static bool abandon_file(const parcel_results *results, parcel_status outcome)
   const bool keeps = !is_copy && (!is_empty || outcome == PARCEL_STOPPED);
   if (!keeps) {
     unlink(site->file.part);
-  } else if (parcel__schema_set_outcome(site->file.part, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
+  } else if (parcel__state_end(&site->file, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
     parcel_world_warn(site->world, "%s", parcel_last_error());
   }
   parcel_fail(outcome, "%s", text);

@@ -10,7 +10,6 @@
 #include "ledger_relay_impl.h"
 #include "provenance_impl.h"
 #include "store_impl.h"
-#include "table_impl.h"
 
 /** What there was of the output. */
 typedef enum parcel_output_state {
@@ -30,14 +29,14 @@ struct parcel_results {
   parcel_output_state state;
   uint64_t *done; /* a bit for each block of the grid that is there; NULL: none is */
   parcel_results_history history;
-  parcel_journal journal;       /* of this rank's failures */
-  parcel_ledger_batch batch;    /* of this rank's entries */
-  parcel_ledger_relay relay;    /* of those to rank 0, where it alone writes them */
-  parcel_table table;           /* rank 0: where the failures table is */
-  parcel_index *retried;        /* [history.retried] positions that failed, ascending */
-  parcel_block_grid retry_grid; /* a block for each of them */
-  bool has_part;                /* rank 0: the .part is new, and ours to remove */
-  bool is_published;            /* rank 0: the file has its final name */
+  parcel_journal journal;        /* of this rank's failures */
+  parcel_ledger_batch batch;     /* of this rank's entries */
+  parcel_ledger_relay relay;     /* of those to rank 0, where it alone writes them */
+  parcel_failure_records failed; /* rank 0, at the end: the indices that failed */
+  parcel_index *retried;         /* [history.retried] positions that failed, ascending */
+  parcel_block_grid retry_grid;  /* a block for each of them */
+  bool has_part;                 /* rank 0: the .part is new, and ours to remove */
+  bool is_published;             /* rank 0: the file has its final name */
 };
 
 /** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0 knows of
@@ -70,7 +69,7 @@ PARCEL_MUST_CHECK parcel_status parcel__retry_share(parcel_results *results);
 /** The `write` of the sink: a position at its place. Any thread. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_write(void *ctx, const parcel_block *block);
 
-/** After a success: ledger and failures table for the new values. Collective.  Errors: IO, SPACE, MEMORY,
+/** After a success: the ledger for the new values, and what failed again. Collective.  Errors: IO, SPACE, MEMORY,
  *  MPI. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_end(parcel_results *results);
 

@@ -15,7 +15,7 @@
 #include "file_lock_impl.h"
 #include "reader_impl.h"
 #include "results_impl.h"
-#include "schema_impl.h"
+#include "state_impl.h"
 
 /* ---- the copy, on rank 0 ---- */
 
@@ -40,13 +40,9 @@ static parcel_status copy_file(parcel_store_site *site)
 static parcel_status show_copy(parcel_results *results)
 {
   const parcel_file *file = &results->site.file;
-  char owner[PARCEL_OWNER_SIZE];
-  const parcel_schema_state state = {.status = "running", .end_time = "", .owner = parcel__lock_owner(owner)};
   parcel_status status = PARCEL_OK;
   parcel__beside_clear(file);
-  if ((status = parcel__schema_set_state(file->fresh, &state)) ||
-      (status = parcel__table_find(file->fresh, file, results->site.fd, &results->table)) ||
-      (status = parcel__claim_show(file, results->site.fd)))
+  if ((status = parcel__state_begin_copy(file)) || (status = parcel__claim_show(file, results->site.fd)))
     unlink(file->fresh);
   results->has_part = status == PARCEL_OK;
   return status;
@@ -116,8 +112,7 @@ parcel_status parcel__retry_share(parcel_results *results)
   parcel_failure_records records = {.items = NULL};
   parcel_status status = PARCEL_OK;
   if (parcel_world_rank(site->world) == 0)
-    status =
-        parcel__table_read(&site->file, site->fd, &results->table, site->sweep->range, site->grid, &records);
+    status = parcel__failures_of_file(site->file.path, &records);
   parcel__records_sort(&records);
   if (!(status = parcel_world_follow_root(site->world, status)))
     status = parcel__failures_share(site->world, &records);
@@ -179,10 +174,7 @@ parcel_status parcel__retry_end(parcel_results *results)
     status = parcel__failures_share(site->world, &records);
   if (!status)
     status = parcel__kept_enter(results, blocks, list_blocks(results, blocks), &records);
-  if (!status && is_root)
-    status = parcel__table_write(&site->file, site->fd, &results->table, &records);
-  results->history.failures = records.count;
   free(blocks);
-  parcel__records_free(&records);
+  results->failed = records;
   return parcel_world_follow_root(site->world, status);
 }

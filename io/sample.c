@@ -17,7 +17,6 @@
 #include "file_lock_impl.h"
 #include "ledger_impl.h"
 #include "schema_impl.h"
-#include "table_impl.h"
 
 enum { FEWEST_BLOCKS = 16, MOST_BLOCKS = 1000000 };
 
@@ -270,17 +269,14 @@ static parcel_status time_sync(const sampling *sample, double *seconds)
 }
 
 /* Bytes of the file, but for compressed values. Collective; rank 0's answer counts. */
-static parcel_status measure_structure(const sampling *sample, const parcel_sweep_options *how,
-                                       parcel_index *out)
+static parcel_status measure_structure(const sampling *sample, parcel_index *out)
 {
-  const bool records = how->on_error == PARCEL_ON_ERROR_RECORD;
   parcel_provenance provenance = {.count = 0};
   const parcel_status status = parcel__provenance_collect(sample->world, sample->sweep, &provenance);
   const parcel_schema schema = {.sweep = sample->sweep,
                                 .grid = sample->grid,
                                 .compression = is_packed(sample) ? sample->options->compression
                                                                  : (parcel_compression){.level = 0},
-                                .failures_room = parcel__table_room(records, how->max_failures),
                                 .provenance = &provenance};
   *out = parcel__schema_bytes(&schema);
   parcel__provenance_free(&provenance);
@@ -288,14 +284,14 @@ static parcel_status measure_structure(const sampling *sample, const parcel_swee
 }
 
 static parcel_status report_sample(const sampling *sample, const parcel_trace *trace,
-                                   const parcel_sweep_options *how, parcel_sample_report *out)
+                                   parcel_sample_report *out)
 {
   const parcel_world *world = sample->world;
   const bool is_root = parcel_world_rank(world) == 0;
   MPI_Comm comm = parcel_world_comm(world);
   parcel_index structure = 0;
   double sync_seconds = 0;
-  parcel_status status = parcel_world_follow_root(world, measure_structure(sample, how, &structure));
+  parcel_status status = parcel_world_follow_root(world, measure_structure(sample, &structure));
   if (!status)
     status = time_sync(sample, &sync_seconds);
   if (!status)
@@ -352,7 +348,7 @@ static parcel_status run(sampling *sample, const parcel_sweep_options *how, parc
   if (!status)
     status = parcel_sweep_run(sample->world, sample->sweep, sink, &options, NULL);
   if (!status)
-    status = report_sample(sample, trace, how, out);
+    status = report_sample(sample, trace, out);
   parcel_trace_free(&trace);
   return status;
 }

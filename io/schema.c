@@ -6,7 +6,10 @@
  *
  * Columns and ledger are contiguous and allocated at creation but never filled: their bytes have an
  * address from then on, and H5Dget_offset tells it. The file is closed before the first result, so nothing
- * of it waits in a cache. */
+ * of it waits in a cache.
+ *
+ * What changes when the run ends (state.c, table.c) is made first, with each header in a page of its own, so
+ * that HDF5 replaces it in one write that neither a kill nor a power cut can divide. */
 #include "schema_impl.h"
 
 #include <hdf5_hl.h>
@@ -15,65 +18,24 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fault_impl.h"
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
+#include "schema_object_impl.h"
 #include "seal_impl.h"
+#include "table_impl.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "results are written as they are in memory, and the file is little-endian"
 #endif
 
 enum {
-  STATUS_SIZE = 8,        /* "complete" */
-  MOST_IN_HEADER = 65535, /* HDF5's limit for members and for attributes of a group */
+  STATUS_SIZE = 8,   /* "complete" */
+  TITLE_SIZE = 1024, /* with HISTORY_SIZE, all attributes of the file fit in one page */
+  HISTORY_SIZE = 2048,
   PAGE = 4096,
-  STRUCTURE_BYTES = 1 << 16,   /* more than headers, attributes and short texts take */
-  BYTES_PER_COLUMN = 3 * PAGE, /* its header and attributes, and its alignment */
+  STRUCTURE_BYTES = 1 << 17,   /* more than headers, attributes and short texts take */
+  BYTES_PER_COLUMN = 4 * PAGE, /* its header and attributes, and its alignment */
 };
-
-/* Members and attributes of a group, in the order of their creation. All of them stay in its header, which
- * HDF5 protects by a checksum and not, when they are many, in a heap, on whose damage it crashes (1.10.8). */
-static void keep_order(hid_t creation)
-{
-  H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-  H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-  H5Pset_link_phase_change(creation, MOST_IN_HEADER, 0);
-  H5Pset_attr_phase_change(creation, MOST_IN_HEADER, 0);
-}
-
-/* ---- dimensions and datasets ---- */
-
-enum { MOST_DIMENSIONS = 2 };
-
-/* A dataset to be made: its name, type, and the dimensions it runs along. */
-typedef struct plan {
-  hid_t where;
-  const char *name;
-  hid_t type;
-  int rank;
-  hsize_t extent[MOST_DIMENSIONS];
-  hid_t scales[MOST_DIMENSIONS]; /* dimension scales, kept open by the caller */
-} plan;
-
-/* Contiguous, allocated now, never filled: a place for bytes that are written later, without HDF5. */
-static hid_t placed_layout(void)
-{
-  const hid_t layout = parcel__hdf5_ordered(H5P_DATASET_CREATE);
-  H5Pset_layout(layout, H5D_CONTIGUOUS);
-  H5Pset_alloc_time(layout, H5D_ALLOC_TIME_EARLY);
-  H5Pset_fill_time(layout, H5D_FILL_TIME_NEVER);
-  return layout;
-}
-
-/* The same with a header that io/table.c can change: one of version 1, which cannot say how its attributes
- * came. */
-static hid_t table_layout(void)
-{
-  const hid_t layout = placed_layout();
-  H5Pset_attr_creation_order(layout, 0);
-  return layout;
-}
 
 static bool is_placed(const parcel_schema *schema)
 {
@@ -93,75 +55,22 @@ static void add_filters(hid_t layout, parcel_compression compression)
 }
 
 /* Chunks that are allocated when they are written, and are zeros until then. */
-static hid_t chunked_layout(const parcel_schema *schema, const plan *plan)
+static hid_t chunked_layout(const parcel_schema *schema, const parcel_object *object)
 {
   const hid_t layout = parcel__hdf5_ordered(H5P_DATASET_CREATE);
-  const hsize_t chunk[MOST_DIMENSIONS] = {(hsize_t)schema->grid.exact, plan->extent[1]};
-  H5Pset_chunk(layout, plan->rank, chunk);
+  const hsize_t chunk[PARCEL_OBJECT_DIMENSIONS] = {(hsize_t)schema->grid.exact, object->extent[1]};
+  H5Pset_chunk(layout, object->rank, chunk);
   add_filters(layout, schema->compression);
   return layout;
 }
 
-static bool attach_scales(hid_t dataset, const plan *plan)
-{
-  for (int d = 0; d < plan->rank; ++d)
-    if (plan->scales[d] >= 0 && !parcel__hdf5_good(H5DSattach_scale(dataset, plan->scales[d], (unsigned)d),
-                                                   "name a dimension of", plan->name))
-      return false;
-  return true;
-}
-
-/* The dataset, which the caller closes; negative on failure. Takes layout. */
-static hid_t make_dataset(const plan *plan, hid_t layout)
-{
-  const hid_t space = H5Screate_simple(plan->rank, plan->extent, NULL);
-  hid_t dataset =
-      parcel__hdf5_good(space, "describe the extent of", plan->name)
-          ? H5Dcreate2(plan->where, plan->name, plan->type, space, H5P_DEFAULT, layout, H5P_DEFAULT)
-          : H5I_INVALID_HID;
-  if (space >= 0 && parcel__hdf5_good(dataset, "create the dataset", plan->name) &&
-      !attach_scales(dataset, plan)) {
-    H5Dclose(dataset);
-    dataset = H5I_INVALID_HID;
-  }
-  if (space >= 0)
-    H5Sclose(space);
-  H5Pclose(layout);
-  return dataset;
-}
-
 /* A dataset that its caller needs no more. */
-static bool add_dataset(const plan *plan, hid_t layout)
+static bool add_dataset(const parcel_object *object, hid_t layout)
 {
-  const hid_t dataset = make_dataset(plan, layout);
+  const hid_t dataset = parcel__object_make(object, layout);
   if (dataset >= 0)
     H5Dclose(dataset);
   return dataset >= 0;
-}
-
-/* A netCDF dimension: a scale of the right length without values. Takes layout. The caller closes the
- * dimension; negative on failure. */
-static hid_t make_scale(hid_t where, const char *name, parcel_index length, hid_t layout)
-{
-  char mark[96];
-  const plan plan = {.where = where,
-                     .name = name,
-                     .type = H5T_IEEE_F32BE,
-                     .rank = 1,
-                     .extent = {(hsize_t)length},
-                     .scales = {H5I_INVALID_HID}};
-  const hid_t scale = make_dataset(&plan, layout);
-  snprintf(mark, sizeof mark, "This is a netCDF dimension but not a netCDF variable.%10" PRId64, length);
-  if (scale >= 0 && !parcel__hdf5_good(H5DSset_scale(scale, mark), "make a dimension of", name)) {
-    H5Dclose(scale);
-    return H5I_INVALID_HID;
-  }
-  return scale;
-}
-
-static hid_t make_dimension(hid_t where, const char *name, parcel_index length)
-{
-  return make_scale(where, name, length, parcel__hdf5_ordered(H5P_DATASET_CREATE));
 }
 
 static bool get_place(hid_t dataset, const char *name, parcel_index *out)
@@ -202,11 +111,10 @@ static hid_t open_width(hid_t file, parcel_index width)
   snprintf(name, sizeof name, "width_%" PRId64, width);
   if (H5Lexists(file, name, H5P_DEFAULT) > 0)
     return H5Dopen2(file, name, H5P_DEFAULT);
-  return make_dimension(file, name, width);
+  return parcel__object_dimension(file, name, width);
 }
 
-/* What stands for a value that there is none of, where there may be such. */
-static bool add_fill_value(hid_t dataset, const parcel_column *column)
+bool parcel__schema_add_fill_value(hid_t dataset, const parcel_column *column)
 {
   const parcel_column single = {.type = column->type, .width = 1};
   max_align_t value;
@@ -224,20 +132,21 @@ static hid_t make_column(hid_t file, hid_t index, const parcel_schema *schema, i
   const hid_t across = width > 1 ? open_width(file, width) : H5I_INVALID_HID;
   if (width > 1 && across < 0)
     return H5I_INVALID_HID;
-  const plan plan = {.where = file,
-                     .name = column->name,
-                     .type = parcel__schema_type(column->type),
-                     .rank = width > 1 ? 2 : 1,
-                     .extent = {(hsize_t)schema->grid.positions, (hsize_t)width},
-                     .scales = {index, across}};
-  hid_t dataset = make_dataset(&plan, is_placed(schema) ? placed_layout() : chunked_layout(schema, &plan));
-  const bool may_fail = schema->failures_room > 0 && index >= 0;
+  const parcel_object object = {.where = file,
+                                .name = column->name,
+                                .type = parcel__schema_type(column->type),
+                                .rank = width > 1 ? 2 : 1,
+                                .extent = {(hsize_t)schema->grid.positions, (hsize_t)width},
+                                .scales = {index, across}};
+  hid_t dataset = parcel__object_make(&object, is_placed(schema) ? parcel__object_placed()
+                                                                 : chunked_layout(schema, &object));
+  const bool may_fail = index >= 0;
   if (dataset >= 0 &&
       !((!is_placed(schema) || get_place(dataset, column->name, place)) &&
         parcel__hdf5_add_text_attribute(dataset, "long_name",
                                         column->long_name ? column->long_name : column->name, 0) &&
         parcel__hdf5_add_text_attribute(dataset, "units", column->units ? column->units : "1", 0) &&
-        (!may_fail || add_fill_value(dataset, column)))) {
+        (!may_fail || parcel__schema_add_fill_value(dataset, column)))) {
     H5Dclose(dataset);
     dataset = H5I_INVALID_HID;
   }
@@ -251,7 +160,7 @@ static hid_t make_column(hid_t file, hid_t index, const parcel_schema *schema, i
 static hid_t make_index(hid_t file, const parcel_schema *schema, parcel_index places[])
 {
   if (!parcel_column_is_index(&schema->sweep->columns[0]))
-    return make_dimension(file, "index", schema->grid.positions);
+    return parcel__object_dimension(file, "index", schema->grid.positions);
   const hid_t index = make_column(file, H5I_INVALID_HID, schema, 0, &places[0]);
   if (index >= 0 && !parcel__hdf5_good(H5DSset_scale(index, "index"), "make a dimension of", "index")) {
     H5Dclose(index);
@@ -299,14 +208,14 @@ static hid_t commit_ledger_type(hid_t group)
 static bool add_seal(hid_t group, int columns)
 {
   const parcel_index words = parcel__seal_words(columns);
-  const hid_t word = make_dimension(group, "seal_word", words);
-  const plan plan = {.where = group,
-                     .name = "seal",
-                     .type = H5T_STD_U64LE,
-                     .rank = 1,
-                     .extent = {(hsize_t)words},
-                     .scales = {word}};
-  const bool is_added = word >= 0 && add_dataset(&plan, placed_layout());
+  const hid_t word = parcel__object_dimension(group, "seal_word", words);
+  const parcel_object object = {.where = group,
+                                .name = "seal",
+                                .type = H5T_STD_U64LE,
+                                .rank = 1,
+                                .extent = {(hsize_t)words},
+                                .scales = {word}};
+  const bool is_added = word >= 0 && add_dataset(&object, parcel__object_placed());
   if (word >= 0)
     H5Dclose(word);
   return is_added;
@@ -315,16 +224,16 @@ static bool add_seal(hid_t group, int columns)
 static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)
 {
   const hid_t type = commit_ledger_type(group);
-  const hid_t block = type >= 0 ? make_dimension(group, "block", blocks) : H5I_INVALID_HID;
+  const hid_t block = type >= 0 ? parcel__object_dimension(group, "block", blocks) : H5I_INVALID_HID;
   hid_t dataset = H5I_INVALID_HID;
   if (block >= 0) {
-    const plan plan = {.where = group,
-                       .name = "ledger",
-                       .type = type,
-                       .rank = 1,
-                       .extent = {(hsize_t)blocks},
-                       .scales = {block}};
-    dataset = make_dataset(&plan, placed_layout());
+    const parcel_object object = {.where = group,
+                                  .name = "ledger",
+                                  .type = type,
+                                  .rank = 1,
+                                  .extent = {(hsize_t)blocks},
+                                  .scales = {block}};
+    dataset = parcel__object_make(&object, parcel__object_placed());
     H5Dclose(block);
   }
   const bool is_added = dataset >= 0 && get_place(dataset, "ledger", place);
@@ -335,45 +244,30 @@ static bool add_ledger(hid_t group, parcel_index blocks, parcel_index *place)
   return is_added;
 }
 
-static hid_t make_group(hid_t where, const char *name)
+/* Everything but the texts of the provenance. */
+static bool add_parcel(hid_t file, const parcel_schema *schema, parcel_index *ledger)
 {
-  const hid_t ordered = H5Pcreate(H5P_GROUP_CREATE);
-  keep_order(ordered);
-  const hid_t group = H5Gcreate2(where, name, H5P_DEFAULT, ordered, H5P_DEFAULT);
-  parcel__hdf5_good(group, "create the group", name);
-  H5Pclose(ordered);
-  return group;
-}
-
-static bool add_failures(hid_t parcel, parcel_index room)
-{
-  const hid_t group = make_group(parcel, "failures");
-  const hid_t failure = group >= 0 ? make_scale(group, "failure", room, table_layout()) : H5I_INVALID_HID;
-  const hid_t message = parcel__hdf5_text_type(PARCEL_FAILURE_MESSAGE_SIZE);
-  bool is_added = failure >= 0;
-  const plan plans[] = {{.name = "index", .type = H5T_STD_I64LE},
-                        {.name = "code", .type = H5T_STD_I32LE},
-                        {.name = "message", .type = message}};
-  for (size_t p = 0; p < sizeof plans / sizeof *plans && is_added; ++p) {
-    plan plan = plans[p];
-    plan.where = group;
-    plan.rank = 1;
-    plan.extent[0] = (hsize_t)room;
-    plan.scales[0] = failure;
-    is_added = add_dataset(&plan, table_layout());
-  }
-  H5Tclose(message);
-  if (failure >= 0)
-    H5Dclose(failure);
+  const hid_t group = parcel__object_group(file, "parcel");
+  const hid_t provenance = group >= 0 ? parcel__object_group(group, "provenance") : H5I_INVALID_HID;
+  const bool is_added =
+      provenance >= 0 && parcel__table_reserve(group) && add_seal(group, schema->sweep->column_count) &&
+      parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
+      parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
+      parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
+      (schema->grid.exact == 0 || parcel__hdf5_add_integer_attribute(group, "exact", schema->grid.exact)) &&
+      parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
+      add_ledger(group, parcel_block_grid_count(schema->grid), ledger);
+  if (provenance >= 0)
+    H5Gclose(provenance);
   if (group >= 0)
     H5Gclose(group);
   return is_added;
 }
 
-static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
+static bool add_provenance(hid_t file, const parcel_provenance *provenance)
 {
-  const hid_t group = make_group(parcel, "provenance");
-  bool is_added = group >= 0;
+  const hid_t group = H5Gopen2(file, "parcel/provenance", H5P_DEFAULT);
+  bool is_added = parcel__hdf5_good(group, "open the group", "parcel/provenance");
   for (int i = 0; i < provenance->count && is_added; ++i)
     is_added = parcel__hdf5_add_text(group, provenance->items[i].name, provenance->items[i].text,
                                      provenance->items[i].size);
@@ -382,27 +276,17 @@ static bool add_provenance(hid_t parcel, const parcel_provenance *provenance)
   return is_added;
 }
 
-static bool add_parcel(hid_t group, const parcel_schema *schema, parcel_index *ledger)
-{
-  return parcel__hdf5_add_integer_attribute(group, "positions", schema->grid.positions) &&
-         parcel__hdf5_add_integer_attribute(group, "parts", schema->grid.parts) &&
-         parcel__hdf5_add_integer_attribute(group, "blocks_per_part", schema->grid.blocks_per_part) &&
-         (schema->grid.exact == 0 ||
-          parcel__hdf5_add_integer_attribute(group, "exact", schema->grid.exact)) &&
-         parcel__hdf5_add_integer_attribute(group, "seed", (parcel_index)schema->seed) &&
-         add_ledger(group, parcel_block_grid_count(schema->grid), ledger) &&
-         add_failures(group, schema->failures_room) && add_provenance(group, schema->provenance);
-}
-
 /* ---- the file ---- */
 
 static bool add_root_attributes(hid_t file, const parcel_schema *schema)
 {
-  char history[PARCEL_HDF5_LONGEST_ATTRIBUTE];
-  const int32_t format = 1;
+  char title[TITLE_SIZE];
+  char history[HISTORY_SIZE];
+  const int32_t format = PARCEL_SCHEMA_FORMAT;
+  snprintf(title, sizeof title, "%s", schema->title);
   snprintf(history, sizeof history, "%s: %s", parcel__provenance_get(schema->provenance, "start_time"),
            parcel__provenance_get(schema->provenance, "command_line"));
-  return parcel__hdf5_add_text_attribute(file, "title", schema->title, 0) &&
+  return parcel__hdf5_add_text_attribute(file, "title", title, 0) &&
          parcel__hdf5_add_text_attribute(file, "history", history, 0) &&
          parcel__hdf5_add_text_attribute(file, "source", "Parcel " PARCEL_VERSION, 0) &&
          parcel__hdf5_add_text_attribute(file, "Conventions", "CF-1.10", 0) &&
@@ -419,12 +303,15 @@ hid_t parcel__schema_access(void)
   return access;
 }
 
+/* Each object at a page of its own. */
 static hid_t create_file(const char *path)
 {
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
   const hid_t access = parcel__schema_access();
-  keep_order(creation);
-  H5Pset_alignment(access, PAGE, PAGE);
+  parcel__object_keep_order(creation);
+  H5Pset_alignment(access, 1, PAGE);
+  H5Pset_meta_block_size(access, 0);
+  H5Pset_small_data_block_size(access, 0);
   const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
   parcel__hdf5_good(file, "create the file", path);
   H5Pclose(access);
@@ -432,7 +319,7 @@ static hid_t create_file(const char *path)
   return file;
 }
 
-static hid_t open_file(const char *path)
+hid_t parcel__schema_open(const char *path)
 {
   const hid_t access = parcel__schema_access();
   const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
@@ -441,19 +328,35 @@ static hid_t open_file(const char *path)
   return file;
 }
 
+/* Closes a file that may be open. False if HDF5 cannot write what it still holds. */
+static bool close_file(hid_t file, const char *path)
+{
+  return file < 0 || parcel__hdf5_good(H5Fclose(file), "close the file", path);
+}
+
+static bool make_structure(const char *path, const parcel_schema *schema, parcel_index *ledger,
+                           parcel_index columns[])
+{
+  const hid_t file = create_file(path);
+  const bool is_made = file >= 0 && add_root_attributes(file, schema) && add_parcel(file, schema, ledger) &&
+                       add_columns(file, schema, columns);
+  return close_file(file, path) && is_made;
+}
+
+/* Closely packed: none of it will change its size. */
+static bool make_provenance(const char *path, const parcel_provenance *provenance)
+{
+  const hid_t file = parcel__schema_open(path);
+  const bool is_made = file >= 0 && add_provenance(file, provenance);
+  return close_file(file, path) && is_made;
+}
+
 parcel_status parcel__schema_create(const char *path, const parcel_schema *schema, parcel_index *ledger,
                                     parcel_index columns[])
 {
   const parcel_hdf5_printing before = parcel__hdf5_silence();
-  const hid_t file = create_file(path);
-  const hid_t group = file >= 0 ? make_group(file, "parcel") : H5I_INVALID_HID;
-  bool is_made = group >= 0 && add_seal(group, schema->sweep->column_count) &&
-                 add_root_attributes(file, schema) && add_columns(file, schema, columns) &&
-                 add_parcel(group, schema, ledger);
-  if (group >= 0)
-    H5Gclose(group);
-  if (file >= 0 && H5Fclose(file) < 0 && is_made)
-    is_made = parcel__hdf5_good(-1, "close the file", path);
+  const bool is_made =
+      make_structure(path, schema, ledger, columns) && make_provenance(path, schema->provenance);
   parcel__hdf5_restore(before);
   return is_made ? PARCEL_OK : PARCEL_HDF5;
 }
@@ -470,39 +373,11 @@ parcel_index parcel__schema_bytes(const parcel_schema *schema)
     structure +=
         (parcel_index)(strlen(schema->provenance->items[i].text) + schema->provenance->items[i].size);
   structure += (parcel_index)sweep->column_count * BYTES_PER_COLUMN +
-               parcel__seal_words(sweep->column_count) * (parcel_index)sizeof(uint64_t) +
-               schema->failures_room * (parcel_index)sizeof(parcel_failure_row);
+               parcel__seal_words(sweep->column_count) * (parcel_index)sizeof(uint64_t);
   if (__builtin_mul_overflow(is_placed(schema) ? schema->grid.positions : 0,
                              parcel_columns_bytes(sweep->columns, sweep->column_count), &values) ||
       __builtin_mul_overflow(parcel_block_grid_count(schema->grid), entry, &ledger) ||
       __builtin_add_overflow(values, ledger, &sum) || __builtin_add_overflow(sum, structure, &sum))
     return INT64_MAX;
   return sum;
-}
-
-static bool set_state(hid_t file, const parcel_schema_state *state)
-{
-  return parcel__hdf5_set_text_attribute(file, "status", state->status) &&
-         parcel__hdf5_set_text(file, "parcel/provenance/end_time", state->end_time) &&
-         (!state->owner || parcel__hdf5_set_text(file, "parcel/provenance/owner", state->owner));
-}
-
-/* HDF5 writes three pieces for this, each in place and in one call, and each within one page: the two
- * texts and the header of the root group. So the file opens whenever the process is killed. */
-parcel_status parcel__schema_set_state(const char *path, const parcel_schema_state *state)
-{
-  const parcel_hdf5_printing before = parcel__hdf5_silence();
-  const hid_t file = parcel__fault("results.outcome") ? H5I_INVALID_HID : open_file(path);
-  bool is_set = file >= 0 && set_state(file, state);
-  if (file >= 0 && H5Fclose(file) < 0 && is_set)
-    is_set = parcel__hdf5_good(-1, "close the file", path);
-  parcel__hdf5_restore(before);
-  return is_set ? PARCEL_OK : PARCEL_HDF5;
-}
-
-parcel_status parcel__schema_set_outcome(const char *path, const char *outcome)
-{
-  char now[PARCEL_TIME_SIZE];
-  const parcel_schema_state state = {.status = outcome, .end_time = parcel__time_text(now)};
-  return parcel__schema_set_state(path, &state);
 }

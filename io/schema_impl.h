@@ -1,5 +1,5 @@
 /** @file
- *  The HDF5 side of a results file: its structure, made once, and the few values that change when it
+ *  The HDF5 side of a results file: its structure, made once; state_impl.h has what changes when it
  *  ends. One rank only, through HDF5's ordinary driver; the process's HDF5 error printing is left as it
  *  was. */
 #ifndef PARCEL_SCHEMA_IMPL_H
@@ -18,13 +18,22 @@ hid_t parcel__schema_type(parcel_type type);
  *  lock must not make the run fail. The caller closes it. */
 hid_t parcel__schema_access(void);
 
+/** Opens a file to change its structure. The caller closes it; negative on failure, with the reason. */
+hid_t parcel__schema_open(const char *path);
+
+/** Adds the attribute _FillValue: what a column holds where a value is missing. False on failure. */
+bool parcel__schema_add_fill_value(hid_t dataset, const parcel_column *column);
+
+/** The layout that is described in parcel/results.h. Format 1, of Parcel 0.1, had a failures table in every
+ *  file and kept it by changing HDF5's headers. */
+enum { PARCEL_SCHEMA_FORMAT = 2 };
+
 /** What the structure is made from. */
 typedef struct parcel_schema {
   const parcel_sweep *sweep;
   parcel_block_grid grid;
   uint64_t seed;                  /* of the checksums */
   parcel_compression compression; /* if any, grid.exact is the positions of a chunk */
-  parcel_index failures_room;     /* rows of the failures table; 0: the sweep ends at the first failure */
   const char *title;
   const parcel_provenance *provenance;
 } parcel_schema;
@@ -41,18 +50,5 @@ PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, const pa
 /** Bytes the file will have, but for compressed values, and some more for its structure; INT64_MAX if that is
  *  beyond counting. */
 parcel_index parcel__schema_bytes(const parcel_schema *schema);
-
-/** What changes in a file that was laid out. */
-typedef struct parcel_schema_state {
-  const char *status;   /* "running", "complete", "stopped", "failed" */
-  const char *end_time; /* "" while it runs */
-  const char *owner;    /* parcel__lock_owner; NULL: as it was */
-} parcel_schema_state;
-
-/** Changes it, in place; the file opens at each moment.  Errors: HDF5. */
-PARCEL_MUST_CHECK parcel_status parcel__schema_set_state(const char *path, const parcel_schema_state *state);
-
-/** The same for the end of a run: a status, and now.  Errors: HDF5. */
-PARCEL_MUST_CHECK parcel_status parcel__schema_set_outcome(const char *path, const char *outcome);
 
 #endif

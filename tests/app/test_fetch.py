@@ -116,7 +116,8 @@ class FetchTest(ProgramTest):
         """The message of each URL that failed."""
         with h5py.File(self.folder / name) as file:
             table = file["parcel/failures"]
-            return dict(zip(table["index"][:].tolist(), (text.decode() for text in table["message"][:])))
+            messages = (row.tobytes().rstrip(b"\0").decode() for row in table["message"][:])
+            return dict(zip(table["index"][:].tolist(), messages))
 
     def test_64_threads_wait_together(self):
         self.write_list(self.url(f"/slow?{n}") for n in range(200))

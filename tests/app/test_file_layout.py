@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -92,7 +93,7 @@ class OneFile(unittest.TestCase):
         names = {"title", "history", "source", "Conventions", "parcel_format", "status", "first", "step"}
         self.assertEqual(set(root), names)
         self.assertEqual(decoded(root["status"]), "complete")
-        self.assertEqual((root["parcel_format"], root["first"], root["step"]), (1, FIRST, STEP))
+        self.assertEqual((root["parcel_format"], root["first"], root["step"]), (2, FIRST, STEP))
         self.assertIn(RANGE, decoded(root["title"]))
         self.assertTrue(decoded(root["source"]).startswith("Parcel "))
         self.assertRegex(decoded(root["Conventions"]), r"^CF-1\.\d+$")
@@ -138,12 +139,16 @@ class OneFile(unittest.TestCase):
         self.assertTrue(((ledger["rank"] >= 0) & (ledger["rank"] < RANKS)).all())
         self.assertTrue(((ledger["time"] >= self.began) & (ledger["time"] <= self.ended)).all())
 
-    def test_failures_table_is_empty(self):
-        failures = self.file["parcel/failures"]
-        self.assertEqual(set(failures), {"failure", "index", "code", "message"})
-        for name in ("index", "code", "message"):
-            self.assertEqual(failures[name].shape, (0,), name)
-            self.assertEqual(failures[name].dims[0][0].name, "/parcel/failures/failure")
+    def test_only_a_file_with_failures_has_a_table_of_them_and_fill_values(self):
+        self.assertNotIn("failures", self.file["parcel"])
+        for name in COLUMNS:
+            self.assertNotIn("_FillValue", self.file[name].attrs)
+
+    def test_no_header_has_attribute_phase_change_values_which_other_readers_refuse(self):
+        data = self.path.read_bytes()
+        flags = [data[found.end()] for found in re.finditer(b"OHDR\\x02", data)]
+        self.assertGreater(len(flags), len(COLUMNS))
+        self.assertEqual([flag for flag in flags if flag & 0x10], [])
 
     def test_provenance_tells_what_was_run(self):
         texts = self.provenance()
@@ -189,10 +194,8 @@ class OneFile(unittest.TestCase):
             self.assertEqual(int(dataset.squares[3]), (FIRST + 3 * STEP) ** 2)
 
     def test_xarray_opens_the_groups(self):
-        sizes_of = {"parcel": {"seal_word": 512, "block": RANKS * 34}, "parcel/failures": {"failure": 0}}
-        for group, sizes in sizes_of.items():
-            with self.subTest(group=group), xarray.open_dataset(self.path, group=group) as dataset:
-                self.assertEqual(dict(dataset.sizes), sizes)
+        with xarray.open_dataset(self.path, group="parcel") as dataset:
+            self.assertEqual(dict(dataset.sizes), {"seal_word": 512, "block": RANKS * 34})
 
     def test_netcdf_reads_every_text_of_the_provenance(self):
         expected = self.provenance()

@@ -21,7 +21,7 @@ class ProcessTest(faults.FaultTest):
             np.testing.assert_array_equal(file["value"][:], expected)
             table = file["parcel/failures"]
             self.assertEqual(table["index"][:].tolist(), [index])
-            self.assertRegex(table["message"][0].decode(), words)
+            self.assertRegex(table["message"][0].tobytes().decode(), words)
         self.assertEqual(os.listdir(self.folder), [self.output.name])
         self.output.unlink()
 

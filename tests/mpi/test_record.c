@@ -255,19 +255,6 @@ static void a_block_whose_records_are_lost_is_computed_again(void **state)
   assert_root(table_is_right(fixture->path, &weather) && values_are_right(fixture->path, &weather));
 }
 
-static void more_failures_than_the_file_has_room_for_end_the_run(void **state)
-{
-  const results_fixture *fixture = *state;
-  const parcel_results_options small = {.keeps_failures = true, .max_failures = 3};
-  weather weather = {.bad_every = 7, .stops_at = -1};
-  const parcel_sweep sweep = sweep_of(&weather);
-  assert_status(results_make(fixture, &sweep, &small, &recording), PARCEL_FULL);
-  assert_same_text(parcel_last_error());
-  assert_all(strstr(parcel_last_error(), "has room for 3") != NULL);
-  assert_all(!exists(fixture->path));
-  assert_root(status_is(fixture->part, "failed"));
-}
-
 static void journals_of_a_replaced_part_do_not_count(void **state)
 {
   const results_fixture *fixture = *state;
@@ -355,7 +342,6 @@ int main(void)
       results_test(records_of_kept_blocks_are_kept),
       results_test(a_reader_of_the_part_knows_the_failures),
       results_test(a_block_whose_records_are_lost_is_computed_again),
-      results_test(more_failures_than_the_file_has_room_for_end_the_run),
       results_test(journals_of_a_replaced_part_do_not_count),
       results_test(exactly_the_failed_indices_are_retried),
       results_test(a_retry_that_does_not_end_leaves_the_file_as_it_was),

@@ -168,7 +168,7 @@ static void attributes_say_what_the_file_is(void **state)
   assert_root(strstr(text_attribute(path, "/", "history"), "test_results") != NULL);
   assert_root(is_text(text_attribute(path, "/", "source"), "Parcel " PARCEL_VERSION));
   assert_root(strncmp(text_attribute(path, "/", "Conventions"), "CF-", 3) == 0);
-  assert_root(integer_attribute(path, "/", "parcel_format") == 1);
+  assert_root(integer_attribute(path, "/", "parcel_format") == 2);
   assert_root(integer_attribute(path, "/", "first") == 7);
   assert_root(integer_attribute(path, "/", "step") == -2);
   assert_root(integer_attribute(path, "/index", "first") == 7);
