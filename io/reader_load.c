@@ -387,7 +387,8 @@ parcel_status parcel__reader_load(parcel_reader *reader)
 static bool select_positions(hid_t space, parcel_span positions, parcel_index width)
 {
   const hsize_t begin[PARCEL_READER_DIMENSIONS] = {(hsize_t)positions.begin, 0};
-  const hsize_t count[PARCEL_READER_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin), (hsize_t)width};
+  const hsize_t count[PARCEL_READER_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin),
+                                                   (hsize_t)width};
   return parcel__hdf5_good(H5Sselect_hyperslab(space, H5S_SELECT_SET, begin, NULL, count, NULL), "select",
                            "positions");
 }

@@ -6,6 +6,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import faults
 import h5py
 import numpy
 import xxhash
@@ -34,20 +35,11 @@ def run(outputs, environment=None, timeout=120, **how):
     return ended, outcomes
 
 
-def failures_of(file):
-    """Index, code and message of each failure in the table of a file, if it has one."""
-    table = file["parcel"].get("failures", {})
-    if "index" not in table:
-        return []
-    messages = (row.tobytes() for row in table["message"][()])
-    return list(zip(table["index"][()].tolist(), table["code"][()].tolist(), messages))
-
-
 def contents(path):
     """Every dataset that does not tell of the run itself, as bytes."""
     with h5py.File(path, "r", locking=False) as file:
         values = {name: file[name][()].tobytes() for name in ("twice", "parts")}
-        return {**values, "failures": failures_of(file)}
+        return {**values, "failures": faults.failures_of(file)}
 
 
 def expected_contents(fail_every):
@@ -64,7 +56,7 @@ def agrees_with_numpy(path, fail_every):
         return (
             numpy.array_equal(file["twice"][~failed], twice[~failed])
             and numpy.array_equal(file["parts"][~failed], parts[~failed])
-            and [number for number, _, _ in failures_of(file)] == index[failed].tolist()
+            and [number for number, _, _ in faults.failures_of(file)] == index[failed].tolist()
         )
 
 
@@ -87,7 +79,7 @@ def rows_of(path, file, spans):
                 row = data[at + RECORD.size - ROW.size : at + RECORD.size]
                 journaled.setdefault((block, block_checksum), {})[position] = row
     begins = [begin for begin, _ in spans]
-    for index, code, message in failures_of(file):
+    for index, code, message in faults.failures_of(file):
         position = index - 1
         block = int(numpy.searchsorted(begins, position, side="right")) - 1
         tabled.setdefault(block, {})[position] = ROW.pack(index, code, message)

@@ -47,6 +47,15 @@ def open_quietly(path):
     return h5py.File(path, "r", locking=False)
 
 
+def failures_of(file):
+    """Index, code and message of each failure in the table of a file, if it has one."""
+    table = file["parcel"].get("failures", {})
+    if "index" not in table:
+        return []
+    messages = (row.tobytes() for row in table["message"][()])
+    return list(zip(table["index"][()].tolist(), table["code"][()].tolist(), messages))
+
+
 def is_alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
