@@ -330,7 +330,7 @@ static parcel_status add_up_failures(const parcel_reader *reader, parcel_span po
   parcel_failure *failures = calloc((size_t)count, sizeof *failures);
   if (!failures)
     return parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
-  const parcel_status status = parcel_reader_failures(reader, failed, failures);
+  const parcel_status status = parcel__reader_failure_rows(reader, failed, failures);
   *checksum = parcel__ledger_add_failures(*checksum, failures, count);
   free(failures);
   return status;

@@ -286,7 +286,7 @@ static char *load_text(const parcel_reader *reader, hid_t group, const char *nam
   }
   if (dataset >= 0)
     H5Dclose(dataset);
-  return text;
+  return parcel__hdf5_clean_text(text);
 }
 
 static bool load_provenance(parcel_reader *reader, hid_t parcel)

@@ -57,6 +57,17 @@ static inline size_t parcel__text_copy(char *to, size_t size, const char *from)
   return length;
 }
 
+/** The length of the longest start of `text` of at most `most` bytes that ends between two characters. */
+static inline size_t parcel__text_fit(const char *text, size_t most)
+{
+  size_t length = strnlen(text, most);
+  if (text[length] == '\0')
+    return length;
+  for (int k = 0; k < 3 && length > 0 && parcel__text_is_next((unsigned char)text[length]); ++k)
+    --length;
+  return length;
+}
+
 /** Makes one line of valid UTF-8: spaces take the place of its control characters, U+0000 to U+001F and U+007F to
  *  U+009F, byte by byte. Returns `text`. */
 static inline char *parcel__text_line(char *text)

@@ -63,6 +63,7 @@ static void text_is_cut_between_characters(void **state)
     copied(to, size, text);
     assert_int_equal(strlen(to), kept[size - 1]);
     assert_memory_equal(to, text, kept[size - 1]);
+    assert_int_equal(parcel__text_fit(text, size - 1), kept[size - 1]);
   }
 }
 

@@ -43,7 +43,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_open(const char *path, 
 /** *reader becomes NULL; NULL is fine. */
 PARCEL_API void parcel_reader_close(parcel_reader **reader);
 
-/* ---- what it holds; all texts are the reader's, valid until it is closed ---- */
+/* ---- what it holds; all texts are the reader's, valid until it is closed,
+ *      and UTF-8: a byte that is not UTF-8 in the file is U+FFFD here ---- */
 
 /** The name it was opened by. */
 PARCEL_API const char *parcel_reader_path(const parcel_reader *reader);
