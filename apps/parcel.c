@@ -88,6 +88,7 @@ static int run_together(const struct command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
   parcel_status status = PARCEL_INVALID;
+  command_line_open_streams();
   const bool has_command = argc > 1 && argv[1][0] != '-';
   const struct command *command = has_command ? find_command(argv[1]) : NULL;
   if (command && command->run_together)

@@ -239,6 +239,7 @@ int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
   parsquares_arguments *arguments = NULL;
+  command_line_open_streams();
   parcel_status status = prepare(argc, argv, &arguments);
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);
