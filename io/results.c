@@ -296,13 +296,13 @@ static parcel_status agree_on_arguments(const parcel_world *world, const parcel_
   char compression[PARCEL_COMPRESSION_TEXT_SIZE];
   const int length =
       asprintf(&more,
-               "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n"
+               "block\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n"
                "compression\t%s\n",
-               path, sweep->block, options->replaces, options->resumes, options->keeps_failures,
-               options->retries, parcel__compression_text(options->compression, compression));
+               sweep->block, options->replaces, options->resumes, options->keeps_failures, options->retries,
+               parcel__compression_text(options->compression, compression));
   parcel_status status = length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the arguments") : PARCEL_OK;
   if (!(status = parcel_world_agree(world, status)))
-    status = parcel__identity_agree(world, sweep, more);
+    status = parcel__identity_agree(world, sweep, path, more);
   if (length >= 0)
     free(more);
   return status;
