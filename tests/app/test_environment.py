@@ -92,7 +92,7 @@ class Texts(ToolTest):
         text = self.tool_says("info", "plain.h5")
         self.assertEqual(re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", text), [])
         self.assertIn("\\x1b[7m", text)
-        rows = list(csv.reader(io.StringIO(self.tool_says("export", "plain.h5"))))
+        rows = list(csv.reader(io.StringIO(self.tool_says("export", "--header", "plain.h5"))))
         self.assertEqual(rows[0], ["index", "squares"])
         self.assertEqual(rows[1000], ["1000", "1000000"])
 
