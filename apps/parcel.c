@@ -1,4 +1,5 @@
 /* parcel: the tool beside the library. One command a file; this one finds it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,6 +66,12 @@ static const struct command *find_command(const char *name)
       return &commands[c];
   parcel_fail(PARCEL_INVALID, "unknown command '%s'; one of: " COMMAND_NAMES, name);
   return NULL;
+}
+
+void parcel_commands_warn(const parcel_reader *reader)
+{
+  if (*parcel_reader_warning(reader))
+    fprintf(stderr, "%s: warning: %s\n", program_invocation_short_name, parcel_reader_warning(reader));
 }
 
 parcel_status parcel_commands_agree(const parcel_world *world, parcel_status status)

@@ -170,6 +170,7 @@ parcel_status parcel_info_command(int argc, char **argv)
   if (!arguments.path)
     return parcel_fail(PARCEL_INVALID, "FILE is missing");
   if (!(status = parcel_reader_open(arguments.path, &reader)) && !(status = gather(reader, &info))) {
+    parcel_commands_warn(reader);
     if (arguments.wants_json)
       status = info_print_json(&info);
     else

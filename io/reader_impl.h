@@ -67,6 +67,8 @@ struct parcel_reader {
   parcel_index failure_count;
 
   char *status;
+  char *warning;                  /* NULL: none */
+  parcel_index sealed;            /* bytes that it had when it was finished; 0: no seal */
   parcel_reader_note *attributes; /* [attribute_count] the file's own texts */
   int attribute_count;
   parcel_reader_note *provenance; /* [provenance_count] */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hdf5_impl.h"
+#include "header_impl.h"
 #include "ledger_impl.h"
 #include "reader_hdf5_impl.h"
 #include "schema_impl.h"
@@ -139,6 +140,13 @@ static bool load_column(parcel_reader *reader, char *name)
   return is_loaded;
 }
 
+/* Nothing is free in a file that is opened again: what HDF5 adds to one lies behind all that was there. */
+static bool is_added(const parcel_reader *reader, const char *name)
+{
+  parcel_index address = 0;
+  return reader->warning && (parcel__header_find(reader->hdf5, name, &address) || address >= reader->sealed);
+}
+
 static bool load_columns(parcel_reader *reader)
 {
   int links = 0;
@@ -152,7 +160,7 @@ static bool load_columns(parcel_reader *reader)
     char *name = parcel__hdf5_get_link_name(reader->hdf5, i);
     if (!name)
       return false;
-    if (!is_column(reader, name))
+    if (is_added(reader, name) || !is_column(reader, name))
       free(name);
     else if (!load_column(reader, name))
       return false;
@@ -387,7 +395,8 @@ parcel_status parcel__reader_load(parcel_reader *reader)
 static bool select_positions(hid_t space, parcel_span positions, parcel_index width)
 {
   const hsize_t begin[PARCEL_READER_DIMENSIONS] = {(hsize_t)positions.begin, 0};
-  const hsize_t count[PARCEL_READER_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin), (hsize_t)width};
+  const hsize_t count[PARCEL_READER_DIMENSIONS] = {(hsize_t)(positions.end - positions.begin),
+                                                   (hsize_t)width};
   return parcel__hdf5_good(H5Sselect_hyperslab(space, H5S_SELECT_SET, begin, NULL, count, NULL), "select",
                            "positions");
 }
