@@ -49,7 +49,7 @@ static parcel_status fail_load(const char *path, parcel_status status)
   return parcel_fail(status, "cannot read '%s': %s", path, text);
 }
 
-/* What was added to a file leaves its values where they were; the ledger still tells whether they are good. */
+/* What was added to a file leaves its values where they were; the ledger tells whether they are good. */
 static parcel_status keep_warning(parcel_reader *reader)
 {
   reader->warning = strdup(parcel_last_error());

@@ -55,7 +55,8 @@ PARCEL_MUST_CHECK parcel_status parcel__output_open(parcel_results *results,
  *  Errors: IO, MEMORY, MPI, SYSTEM; what options.observe returns. */
 PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results);
 
-/** Shows a block that is in the file to the program (options.observe). Any thread.  Errors: what it returns. */
+/** Shows a block that is in the file to the program (options.observe). Any thread.  Errors: what it
+ *  returns. */
 PARCEL_MUST_CHECK parcel_status parcel__results_observe(const parcel_results *results,
                                                         const parcel_block *block);
 
@@ -74,8 +75,8 @@ PARCEL_MUST_CHECK parcel_status parcel__retry_share(parcel_results *results);
 /** The `write` of the sink: a position at its place. Any thread. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_write(void *ctx, const parcel_block *block);
 
-/** After a success: the ledger for the new values, and what failed again. Collective.  Errors: IO, SPACE, MEMORY,
- *  MPI. */
+/** After a success: the ledger for the new values, and what failed again. Collective.  Errors: IO, SPACE,
+ *  MEMORY, MPI. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_end(parcel_results *results);
 
 /** The store of a compressed file whose failed indices are computed again: results->retried need not be there

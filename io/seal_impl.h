@@ -38,8 +38,8 @@ PARCEL_MUST_CHECK parcel_status parcel__seal_make(const parcel_file *file, int f
  *
  *  bytes   of the file
  *  sealed  bytes that it had when it was sealed; 0 if there is no seal to be found
- *  Errors: UNEQUAL (the file has grown since, which HDF5 does to what is added to it; the text says so); CORRUPT,
- *  IO, MEMORY. */
+ *  Errors: UNEQUAL (the file has grown since, which HDF5 does to what is added to it; the text says so);
+ *  CORRUPT, IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__seal_check(const parcel_file *file, int fd, parcel_index bytes,
                                                    parcel_index *sealed);
 

@@ -46,8 +46,8 @@ const char *parcel_last_error(void)
 }
 
 /* Formats aside first: an argument may be the previous error itself (a caller that adds its context to it). A
- * failure is one line of UTF-8, whatever comes with a file's name or another library's text. The 3 bytes more are
- * the rest of a last character, so that only the copy cuts. */
+ * failure is one line of UTF-8, whatever comes with a file's name or another library's text. The 3 bytes
+ * more are the rest of a last character, so that only the copy cuts. */
 parcel_status parcel_fail(parcel_status status, const char *format, ...)
 {
   char text[PARCEL_ERROR_SIZE + 3];

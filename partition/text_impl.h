@@ -1,6 +1,6 @@
 /** @file
- *  Text as UTF-8, whatever bytes it came as: a command line, a path and another library's message can be anything,
- *  and readers of HDF5, JSON and HTML refuse what is not UTF-8 (RFC 3629). */
+ *  Text as UTF-8, whatever bytes it came as: a command line, a path and another library's message can be
+ *  anything, and readers of HDF5, JSON and HTML refuse what is not UTF-8 (RFC 3629). */
 #ifndef PARCEL_TEXT_IMPL_H
 #define PARCEL_TEXT_IMPL_H
 
@@ -32,8 +32,8 @@ static inline size_t parcel__text_character(const char *text)
   return parcel__text_is_next(b[3]) ? 4 : 0;
 }
 
-/** Copies `from` as valid UTF-8, at most size - 1 bytes of it, with a closing zero. A byte that is not part of a
- *  character becomes U+FFFD (3 bytes; '?' where only that fits). Cuts between characters.
+/** Copies `from` as valid UTF-8, at most size - 1 bytes of it, with a closing zero. A byte that is not part
+ *  of a character becomes U+FFFD (3 bytes; '?' where only that fits). Cuts between characters.
  *
  *  to, from  do not overlap
  *  size      at least 1; 3 * strlen(from) + 1 always suffices
@@ -68,8 +68,8 @@ static inline size_t parcel__text_fit(const char *text, size_t most)
   return length;
 }
 
-/** Makes one line of valid UTF-8: spaces take the place of its control characters, U+0000 to U+001F and U+007F to
- *  U+009F, byte by byte. Returns `text`. */
+/** Makes one line of valid UTF-8: spaces take the place of its control characters, U+0000 to U+001F and
+ *  U+007F to U+009F, byte by byte. Returns `text`. */
 static inline char *parcel__text_line(char *text)
 {
   for (unsigned char *c = (unsigned char *)text; *c != '\0'; ++c)

@@ -204,7 +204,8 @@ static void every_block_is_observed_once_whether_kept_or_written(void **state)
   assert_all(sum_of_ranks(atomic_load(&observed_sum)) == (parcel_index)POSITIONS * (POSITIONS + 1) / 2);
 }
 
-/* The kernel is called again for what it fails at: the position that it fails at by itself alone goes on record. */
+/* The kernel is called again for what it fails at: the position that it fails at by itself alone goes on
+ * record. */
 static void a_slice_computed_again_is_observed_once(void **state)
 {
   const results_fixture *fixture = *state;

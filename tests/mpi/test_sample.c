@@ -125,7 +125,8 @@ static void intervals_hold_the_truth_as_often_as_they_say(void **state)
   assert_all(sum / SEEDS > 0.95 * truth.bytes.value && sum / SEEDS < 1.05 * truth.bytes.value);
 }
 
-/* As long to compute, but every other block is noise, which takes long to compress, and the others are zeros. */
+/* As long to compute, but every other block is noise, which takes long to compress, and the others are
+ * zeros. */
 static parcel_status every_other_is_noise(void *ctx, const parcel_slice *slice, void *const columns[])
 {
   uint64_t *values = columns[0];

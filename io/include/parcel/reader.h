@@ -65,9 +65,9 @@ PARCEL_API int parcel_reader_column(const parcel_reader *reader, const char *nam
 /** "running", "complete", "stopped" or "failed". */
 PARCEL_API const char *parcel_reader_status(const parcel_reader *reader);
 
-/** What is wrong with a file that can be read all the same; "" if nothing is. A finished file to which another
- *  program has added attributes or datasets is no longer covered by its seal: its values may be read, and
- *  parcel_reader_check_block tells whether they are good. */
+/** What is wrong with a file that can be read all the same; "" if nothing is. A finished file to which
+ *  another program has added attributes or datasets is no longer covered by its seal: its values may be
+ *  read, and parcel_reader_check_block tells whether they are good. */
 PARCEL_API const char *parcel_reader_warning(const parcel_reader *reader);
 
 /** An attribute of the file (title, history, source, Conventions) as text; "" if there is none. */

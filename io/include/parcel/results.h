@@ -97,9 +97,9 @@ typedef struct parcel_results_options {
    *  `resumes` and `replaces` do not matter. */
   bool retries;
 
-  /** Called once for every block whose values are in the file, with these values: for each that is kept from an
-   *  earlier run, and for each that was written. What is added up here counts every position once, however often
-   *  its slice was computed. Not called for the indices that are computed again with `retries`.
+  /** Called once for every block whose values are in the file, with these values: for each that is kept
+   *  from an earlier run, and for each that was written. What is added up here counts every position once,
+   *  however often its slice was computed. Not called for the indices that are computed again with `retries`.
    *  Threads: several at once; must not call MPI or HDF5.  NULL: not called. */
   parcel_status (*observe)(void *ctx, const parcel_block *block);
   void *observe_ctx;
