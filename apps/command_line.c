@@ -1,10 +1,12 @@
 #include "command_line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <parcel/range.h>
 
@@ -37,6 +39,16 @@ error_t command_line_parser(int key, char *value, struct argp_state *state)
   if (key == '?' || key == 'V')
     return 0;
   return line->take_option(line->into, key, value) ? EINVAL : 0;
+}
+
+/* The system gives the lowest number that is free. */
+void command_line_open_streams(void)
+{
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO)
+    fd = open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO)
+    close(fd);
 }
 
 parcel_status command_line_parse(const struct argp *argp, int argc, char **argv, bool speaks,

@@ -53,6 +53,10 @@ typedef struct command_line {
 /** The .parser of every argp that is given to command_line_parse. */
 error_t command_line_parser(int key, char *value, struct argp_state *state);
 
+/** Opens /dev/null in place of each standard stream that the program was started without, so that no file
+ *  that is opened later has its number and gets what is printed. The first call of main. */
+void command_line_open_streams(void);
+
 /** Reads a command line; argv[0] becomes the name of the program, without its folders.
  *
  *  speaks   whether getopt may print what it does not know; else it is silent, as all ranks but one must be

@@ -1,4 +1,5 @@
 /* parcel: the tool beside the library. One command a file; this one finds it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,12 @@ static const struct command *find_command(const char *name)
   return NULL;
 }
 
+void parcel_commands_warn(const parcel_reader *reader)
+{
+  if (*parcel_reader_warning(reader))
+    fprintf(stderr, "%s: warning: %s\n", program_invocation_short_name, parcel_reader_warning(reader));
+}
+
 parcel_status parcel_commands_agree(const parcel_world *world, parcel_status status)
 {
   const parcel_status first = parcel_world_follow_root(world, status);
@@ -88,6 +95,7 @@ static int run_together(const struct command *command, int argc, char **argv)
 int main(int argc, char **argv)
 {
   parcel_status status = PARCEL_INVALID;
+  command_line_open_streams();
   const bool has_command = argc > 1 && argv[1][0] != '-';
   const struct command *command = has_command ? find_command(argv[1]) : NULL;
   if (command && command->run_together)

@@ -4,7 +4,11 @@
 #ifndef PARCEL_APPS_PARCEL_COMMANDS_H
 #define PARCEL_APPS_PARCEL_COMMANDS_H
 
+#include <parcel/reader.h>
 #include <parcel/world.h>
+
+/** Prints the reader's warning, if it has one. */
+void parcel_commands_warn(const parcel_reader *reader);
 
 /* ---- by one process, without MPI ---- */
 

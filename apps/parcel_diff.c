@@ -346,6 +346,8 @@ static parcel_status compare(const parcel_world *world, comparison *comparison, 
   parcel_pool *pool = NULL;
   parcel_index piece = 1;
   parcel_status status = parcel_commands_agree(world, open_both(comparison, arguments));
+  for (int file = 0; file < 2 && !status && parcel_world_rank(world) == 0; ++file)
+    parcel_commands_warn(comparison->readers[file]);
   if (status)
     goto done;
   const parcel_index n = parcel_reader_range(comparison->readers[0]).count;

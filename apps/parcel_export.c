@@ -218,6 +218,7 @@ static parcel_status export(const arguments *arguments)
   parcel_status status = parcel_reader_open(arguments->path, &reader);
   if (status)
     return status;
+  parcel_commands_warn(reader);
   selection selection = {.reader = reader};
   if (strcmp(parcel_reader_status(reader), "complete") != 0)
     status =

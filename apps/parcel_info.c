@@ -47,7 +47,36 @@ const char *info_type_name(parcel_type type)
   return names[type];
 }
 
+bool info_has_note(const info *info, const parcel_reader_note *note)
+{
+  return !info->is_complete || strcmp(note->name, "owner") != 0;
+}
+
 /* ---- for people ---- */
+
+enum { INDENT = 15 };
+
+/* What would do something to a terminal is spelt out (C1 is U+0080 to U+009F); further lines are indented. */
+static void print_text(const char *text)
+{
+  for (; *text; ++text) {
+    const bool is_c1 = *text == '\xc2' && (unsigned char)text[1] < 0xa0;
+    const unsigned char byte = (unsigned char)(is_c1 ? *++text : *text);
+    if (byte == '\n' && text[1])
+      printf("\n%*s", INDENT, "");
+    else if (is_c1 || (byte < ' ' && byte != '\t' && byte != '\n') || byte == 0x7f)
+      printf("\\x%02x", byte);
+    else if (byte != '\n')
+      putchar(byte);
+  }
+}
+
+static void print_fact(const char *name, const char *text)
+{
+  printf("%-*s ", INDENT - 1, name);
+  print_text(text);
+  printf("\n");
+}
 
 static void print_columns(const parcel_reader *reader)
 {
@@ -58,28 +87,23 @@ static void print_columns(const parcel_reader *reader)
     printf("column         %s: %s", columns[c].name, info_type_name(columns[c].type));
     if (width > 1)
       printf(" x %" PRId64, width);
-    printf(", units %s, %s\n", columns[c].units, columns[c].long_name);
+    printf(", units ");
+    print_text(columns[c].units);
+    printf(", ");
+    print_text(columns[c].long_name);
+    printf("\n");
   }
 }
 
-/* All of the provenance, but for what is told already; a text of several lines is indented, an empty one left
- * out. */
-static void print_provenance(const parcel_reader *reader)
+/* All of the provenance, but for what is told already; an empty text is left out. */
+static void print_provenance(const info *info)
 {
   int count = 0;
-  const parcel_reader_note *notes = parcel_reader_provenance(reader, &count);
+  const parcel_reader_note *notes = parcel_reader_provenance(info->reader, &count);
   for (int i = 0; i < count; ++i) {
     const char *text = notes[i].text + strspn(notes[i].text, " ");
-    if (*text == '\0' || strcmp(notes[i].name, "range") == 0)
-      continue;
-    printf("%-*s ", 14, notes[i].name);
-    for (; *text; ++text) {
-      if (*text != '\n')
-        putchar(*text);
-      else if (text[1])
-        printf("\n%*s", 15, "");
-    }
-    printf("\n");
+    if (*text != '\0' && strcmp(notes[i].name, "range") != 0 && info_has_note(info, &notes[i]))
+      print_fact(notes[i].name, text);
   }
 }
 
@@ -89,9 +113,12 @@ static void print_failures(const info *info)
   if (all == 0)
     return;
   printf("failures       %" PRId64 "\n", all);
-  for (int f = 0; f < info->failure_count; ++f)
-    printf("               index %" PRId64 ": %s: %s\n", info->failures[f].index,
-           parcel_status_name(info->failures[f].code), info->failures[f].message);
+  for (int f = 0; f < info->failure_count; ++f) {
+    printf("               index %" PRId64 ": %s: ", info->failures[f].index,
+           parcel_status_name(info->failures[f].code));
+    print_text(info->failures[f].message);
+    printf("\n");
+  }
   if (all > info->failure_count)
     printf("               ...\n");
 }
@@ -101,16 +128,18 @@ static void print_info(const info *info)
   char range[PARCEL_RANGE_TEXT_SIZE];
   const parcel_reader *reader = info->reader;
   const parcel_block_grid grid = parcel_reader_grid(reader);
-  printf("file           %s, %" PRId64 " bytes\n", parcel_reader_path(reader), parcel_reader_bytes(reader));
-  printf("status         %s\n", parcel_reader_status(reader));
-  printf("title          %s\n", parcel_reader_attribute(reader, "title"));
+  printf("file           ");
+  print_text(parcel_reader_path(reader));
+  printf(", %" PRId64 " bytes\n", parcel_reader_bytes(reader));
+  print_fact("status", parcel_reader_status(reader));
+  print_fact("title", parcel_reader_attribute(reader, "title"));
   printf("range          %s, %" PRId64 " positions\n",
          parcel_range_format(parcel_reader_range(reader), range, sizeof range), grid.positions);
   print_columns(reader);
   printf("blocks         %" PRId64 " of %" PRId64 " done; %" PRId64 " parts of %" PRId64 "\n",
          info->blocks_done, info->blocks, grid.parts, grid.blocks_per_part);
   print_failures(info);
-  print_provenance(reader);
+  print_provenance(info);
   if (!info->is_complete)
     printf("to go on       the same command with --resume\n");
 }
@@ -141,6 +170,7 @@ parcel_status parcel_info_command(int argc, char **argv)
   if (!arguments.path)
     return parcel_fail(PARCEL_INVALID, "FILE is missing");
   if (!(status = parcel_reader_open(arguments.path, &reader)) && !(status = gather(reader, &info))) {
+    parcel_commands_warn(reader);
     if (arguments.wants_json)
       status = info_print_json(&info);
     else

@@ -18,6 +18,9 @@ typedef struct info {
 /** "uint64" for PARCEL_UINT64. */
 const char *info_type_name(parcel_type type);
 
+/** Whether this text of the provenance still means something: a finished file has no owner any more. */
+bool info_has_note(const info *info, const parcel_reader_note *note);
+
 /** One JSON object, to the standard output.  Errors: MEMORY; INVALID (built without jansson). */
 PARCEL_MUST_CHECK parcel_status info_print_json(const info *info);
 

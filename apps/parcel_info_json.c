@@ -4,6 +4,22 @@
 
 #ifdef PARCEL_WITH_JANSSON
 #include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The name of a file may be any bytes; JSON is UTF-8. */
+static json_t *path_json(const char *path)
+{
+  json_t *string = json_string(path);
+  char *plain = string ? NULL : strdup(path);
+  for (char *c = plain; c && *c; ++c)
+    if ((unsigned char)*c >= 0x80)
+      *c = '?';
+  if (plain)
+    string = json_string(plain);
+  free(plain);
+  return string;
+}
 
 static json_t *columns_json(const parcel_reader *reader)
 {
@@ -18,13 +34,14 @@ static json_t *columns_json(const parcel_reader *reader)
   return list;
 }
 
-static json_t *provenance_json(const parcel_reader *reader)
+static json_t *provenance_json(const info *info)
 {
   int count = 0;
-  const parcel_reader_note *notes = parcel_reader_provenance(reader, &count);
+  const parcel_reader_note *notes = parcel_reader_provenance(info->reader, &count);
   json_t *object = json_object();
   for (int i = 0; i < count; ++i)
-    json_object_set_new(object, notes[i].name, json_string(notes[i].text));
+    if (info_has_note(info, &notes[i]))
+      json_object_set_new(object, notes[i].name, json_string(notes[i].text));
   return object;
 }
 
@@ -43,18 +60,18 @@ parcel_status info_print_json(const info *info)
   const parcel_reader *reader = info->reader;
   const parcel_range range = parcel_reader_range(reader);
   const parcel_block_grid grid = parcel_reader_grid(reader);
-  json_t *object = json_pack(
-      "{s:s, s:s, s:b, s:s, s:I, s:{s:I, s:I, s:I}, s:o, s:{s:I, s:I, s:I, s:I}, s:I, s:o, s:o}", "file",
-      parcel_reader_path(reader), "status", parcel_reader_status(reader), "complete", info->is_complete,
-      "title", parcel_reader_attribute(reader, "title"), "bytes", (json_int_t)parcel_reader_bytes(reader),
-      "range", "first", (json_int_t)range.first, "step", (json_int_t)range.step, "count",
-      (json_int_t)range.count, "columns", columns_json(reader), "blocks", "count", (json_int_t)info->blocks,
-      "done", (json_int_t)info->blocks_done, "parts", (json_int_t)grid.parts, "blocks_per_part",
-      (json_int_t)grid.blocks_per_part, "failures", (json_int_t)parcel_reader_failure_count(reader),
-      "first_failures", failures_json(info), "provenance", provenance_json(reader));
+  json_t *object =
+      json_pack("{s:o, s:s, s:b, s:s, s:I, s:{s:I, s:I, s:I}, s:o, s:{s:I, s:I, s:I, s:I}, s:I, s:o, s:o}",
+                "file", path_json(parcel_reader_path(reader)), "status", parcel_reader_status(reader),
+                "complete", info->is_complete, "title", parcel_reader_attribute(reader, "title"), "bytes",
+                (json_int_t)parcel_reader_bytes(reader), "range", "first", (json_int_t)range.first, "step",
+                (json_int_t)range.step, "count", (json_int_t)range.count, "columns", columns_json(reader),
+                "blocks", "count", (json_int_t)info->blocks, "done", (json_int_t)info->blocks_done, "parts",
+                (json_int_t)grid.parts, "blocks_per_part", (json_int_t)grid.blocks_per_part, "failures",
+                (json_int_t)parcel_reader_failure_count(reader), "first_failures", failures_json(info),
+                "provenance", provenance_json(info));
   if (!object)
-    return parcel_fail(PARCEL_INVALID, "'%s' has texts that are no UTF-8, or there is no memory for them",
-                       parcel_reader_path(reader));
+    return parcel_fail(PARCEL_MEMORY, "no memory to describe '%s'", parcel_reader_path(reader));
   json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
   printf("\n");
   json_decref(object);

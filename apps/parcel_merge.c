@@ -338,6 +338,8 @@ static parcel_status merge(const parcel_world *world, const arguments *arguments
 {
   merging merging = {.count = 0};
   parcel_status status = parcel_commands_agree(world, open_parts(arguments, &merging));
+  for (int p = 0; p < merging.count && !status && parcel_world_rank(world) == 0; ++p)
+    parcel_commands_warn(merging.parts[p]);
   if (!status && !(status = verify_parts(world, &merging, arguments->threads)))
     status = write_whole(world, arguments, &merging);
   close_parts(&merging);

@@ -1,5 +1,5 @@
 /* parcel top: how far a run is, from another shell or another host that sees its folder. It reads the run's
- * status file and nothing else, so that it disturbs nobody. */
+ * status file, or where a program writes none, the ledger of the .part; it changes nothing. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <parcel/reader.h>
 #include <parcel/status_file.h>
 
 #include "command_line.h"
@@ -48,7 +49,8 @@ static const struct argp parser = {
     .args_doc = "FILE",
     .doc = "Shows how far the run is that makes FILE, until it ends.\v"
            "It may run in another shell or on another host that shares the folder: what is read is "
-           "FILE.part.status.json, which the run renews about once a second.\n\n"
+           "FILE.part.status.json, which the run renews about once a second, or, of a program that "
+           "writes none, the ledger of FILE.part.\n\n"
            "Exit status: 0 FILE is complete, or (--once) being made; 1 nobody is making it; 2 wrong usage."};
 
 /* ---- what there is to see ---- */
@@ -68,13 +70,23 @@ static double age_of(const parcel_status_view *view)
   return (double)time(NULL) - view->updated;
 }
 
-/* A run on this host is asked for; of one elsewhere only its silence tells. */
-static bool is_dead(const parcel_status_view *view)
+static bool is_this_host(const char *name)
 {
   char host[PARCEL_STATUS_FILE_TEXT_SIZE] = "";
   gethostname(host, sizeof host - 1);
-  if (strcmp(host, view->host) == 0)
-    return kill((pid_t)view->process, 0) != 0 && errno == ESRCH;
+  return strcmp(host, name) == 0;
+}
+
+static bool has_ended(int64_t process)
+{
+  return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* A run on this host is asked for; of one elsewhere only its silence tells. */
+static bool is_dead(const parcel_status_view *view)
+{
+  if (is_this_host(view->host))
+    return has_ended(view->process);
   return age_of(view) > (strcmp(view->phase, "closing") == 0 ? closing_stale_seconds : stale_seconds);
 }
 
@@ -116,26 +128,95 @@ static parcel_status complain_of_stale(const char *file, const parcel_status_vie
       view->progress.total > 0 ? 100 * (double)view->progress.done / (double)view->progress.total : 0);
 }
 
-/* The run may end between two looks, and take its status file with it. */
+/* ---- of a program that writes no status file ---- */
+
+/* The owner of a .part is "process N on HOST since TIME"; what is spelt otherwise is taken to be alive. */
+static bool is_owner_dead(const char *owner)
+{
+  char host[PARCEL_STATUS_FILE_TEXT_SIZE] = "";
+  long process = 0;
+  return sscanf(owner, "process %ld on %255s ", &process, host) == 2 && is_this_host(host) &&
+         has_ended(process);
+}
+
+static parcel_status show_ledger(const char *file, const parcel_reader *reader, bool is_terminal)
+{
+  const parcel_index blocks = parcel_block_grid_count(parcel_reader_grid(reader));
+  const char *owner = parcel_reader_provenance_of(reader, "owner");
+  parcel_index done = 0;
+  const parcel_status status = parcel_reader_count_done(reader, &done);
+  const double percent = blocks > 0 ? 100 * (double)done / (double)blocks : 0;
+  if (status)
+    return status;
+  if (is_owner_dead(owner))
+    return parcel_fail(PARCEL_IO,
+                       "'%s': its run (%s) is gone, %.1f %% done: it seems to have been killed; run the "
+                       "same command with --resume",
+                       file, owner, percent);
+  printf("%s%s: computing by %s (%s): %.1f %%, %" PRId64 " of %" PRId64 " blocks%s", is_terminal ? "\r" : "",
+         file, parcel_reader_provenance_of(reader, "kernel"), owner, percent, done, blocks,
+         is_terminal ? "\033[K" : "\n");
+  fflush(stdout);
+  return PARCEL_OK;
+}
+
+/* is_running stays false where there is no .part, or one that no run works at. */
+static parcel_status look_at_part(const char *file, bool is_terminal, bool *is_running)
+{
+  char *part = NULL;
+  parcel_reader *reader = NULL;
+  parcel_status status = PARCEL_OK;
+  if (asprintf(&part, "%s.part", file) < 0)
+    return parcel_fail(PARCEL_MEMORY, "no memory for the name of the .part of '%s'", file);
+  if (access(part, F_OK) == 0)
+    status = parcel_reader_open(part, &reader);
+  *is_running = reader && strcmp(parcel_reader_status(reader), "running") == 0;
+  if (*is_running)
+    status = show_ledger(file, reader, is_terminal);
+  parcel_reader_close(&reader);
+  /* It may just have been finished. */
+  if (status && access(part, F_OK) != 0) {
+    *is_running = false;
+    status = PARCEL_OK;
+  }
+  free(part);
+  return status;
+}
+
+/* ---- watching ---- */
+
+/* One look. A run may end between two, and take its status file with it. */
+static parcel_status look(const char *file, bool is_terminal, bool *is_running)
+{
+  parcel_status_view view;
+  *is_running = false;
+  if (!exists(file, ".part.status.json"))
+    return look_at_part(file, is_terminal, is_running);
+  const parcel_status status = parcel_status_file_read(file, &view);
+  if (status)
+    return exists(file, ".part.status.json") ? status : look_at_part(file, is_terminal, is_running);
+  if (is_dead(&view))
+    return complain_of_stale(file, &view);
+  *is_running = true;
+  show(file, &view, is_terminal);
+  return PARCEL_OK;
+}
+
 static parcel_status watch(const arguments *arguments)
 {
   const struct timespec pause = {.tv_sec = 1};
   const bool is_terminal = isatty(STDOUT_FILENO) && !arguments->is_once;
-  parcel_status_view view;
-  parcel_status status = PARCEL_OK;
+  bool is_running = false;
   bool has_shown = false;
-  while (!(status = parcel_status_file_read(arguments->file, &view)) && !is_dead(&view)) {
-    show(arguments->file, &view, is_terminal);
+  parcel_status status = look(arguments->file, is_terminal, &is_running);
+  while (!status && is_running && !arguments->is_once) {
     has_shown = true;
-    if (arguments->is_once)
-      return PARCEL_OK;
     nanosleep(&pause, NULL);
+    status = look(arguments->file, is_terminal, &is_running);
   }
   if (has_shown && is_terminal)
     printf("\r\033[K");
-  if (!status)
-    return complain_of_stale(arguments->file, &view);
-  return exists(arguments->file, ".part.status.json") ? status : judge(arguments->file);
+  return status || is_running ? status : judge(arguments->file);
 }
 
 parcel_status parcel_top_command(int argc, char **argv)

@@ -45,7 +45,8 @@ static const struct argp parser = {
     .doc =
         "Checks that a results file is complete and undamaged: its seal, and the checksum of every block.\v"
         "Bad blocks are listed with their indices. A .part is checked, too; it is not complete.\n\n"
-        "Exit status: 0 complete and undamaged, 1 not, 2 wrong usage.\n\n"
+        "Exit status: 0 complete and unchanged, 1 not (a file to which something was added included), 2 "
+        "wrong usage.\n\n"
         "Example: mpirun -n 4 parcel verify squares.h5"};
 
 /* ---- the report ---- */
@@ -101,6 +102,9 @@ static parcel_status conclude(const parcel_reader *reader, const blocks_report *
   if (strcmp(parcel_reader_status(reader), "complete") != 0)
     return parcel_fail(PARCEL_CORRUPT, "'%s' is not complete, though all its %" PRId64 " blocks are good",
                        path, report->blocks);
+  if (*parcel_reader_warning(reader))
+    return parcel_fail(PARCEL_CORRUPT, "%s; all its %" PRId64 " blocks are good",
+                       parcel_reader_warning(reader), report->blocks);
   return PARCEL_OK;
 }
 

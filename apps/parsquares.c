@@ -164,8 +164,8 @@ static parcel_status run_job(job *job)
                                        .max_failures = arguments->max_failures,
                                        .io = arguments->io,
                                        .compression = arguments->compression,
-                                       .keep = powers_keep,
-                                       .keep_ctx = &job->arguments->powers};
+                                       .observe = powers_observe,
+                                       .observe_ctx = &job->arguments->powers};
   parcel_status status = PARCEL_OK;
   if (arguments->is_verbose || arguments->report || arguments->trace)
     status = parcel_world_agree(job->world, parcel_trace_create(NULL, &job->trace));
@@ -239,6 +239,7 @@ int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
   parsquares_arguments *arguments = NULL;
+  command_line_open_streams();
   parcel_status status = prepare(argc, argv, &arguments);
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);

@@ -189,25 +189,15 @@ static void add_to_sum(powers *powers, int column, wide sum)
 
 parcel_status powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[])
 {
-  enum { AT_ONCE = 2048 }; /* 16 KiB: values are added up while they are still in the L1 cache */
-  powers *powers = ctx;
-  const uint64_t step = (uint64_t)slice->step;
-  for (int c = 0; c < powers->count; ++c) {
-    uint64_t *values = columns[c];
-    wide sum = 0;
-    for (parcel_index p = 0; p < slice->count; p += AT_ONCE) {
-      const parcel_index count = slice->count - p < AT_ONCE ? slice->count - p : AT_ONCE;
-      fill(values + p, (uint64_t)slice->first + (uint64_t)p * step, step, count, powers->exponents[c]);
-      sum += add_up(values + p, count, !is_even(powers->exponents[c]));
-    }
-    add_to_sum(powers, c, sum);
-  }
+  const powers *powers = ctx;
+  for (int c = 0; c < powers->count; ++c)
+    fill(columns[c], (uint64_t)slice->first, (uint64_t)slice->step, slice->count, powers->exponents[c]);
   return PARCEL_OK;
 }
 
 /* ---- sums ---- */
 
-parcel_status powers_keep(void *ctx, const parcel_block *block)
+parcel_status powers_observe(void *ctx, const parcel_block *block)
 {
   powers *powers = ctx;
   const parcel_index count = block->positions.end - block->positions.begin;

@@ -20,7 +20,7 @@ typedef struct powers {
   parcel_column columns[POWERS_COLUMNS]; /* even powers uint64, odd powers int64 */
   struct {
     _Atomic uint64_t low, high;
-  } sums[POWERS_COLUMNS]; /* of all values computed so far, modulo 2^128 */
+  } sums[POWERS_COLUMNS]; /* of all values in the file so far, modulo 2^128 */
 } powers;
 
 /** Reads "2" or "2,3,4": different powers, 1 to 9.  Errors: INVALID. */
@@ -36,10 +36,10 @@ PARCEL_MUST_CHECK parcel_status powers_check(const powers *powers, parcel_range 
 /** A parcel_kernel; ctx is a struct powers. Any number of threads. */
 parcel_status powers_kernel(void *ctx, const parcel_slice *slice, void *const columns[]);
 
-/** The `keep` of parcel_results_options: adds a block that an earlier run computed to the sums. */
-parcel_status powers_keep(void *ctx, const parcel_block *block);
+/** The `observe` of parcel_results_options: adds a block that is in the file to the sums. */
+parcel_status powers_observe(void *ctx, const parcel_block *block);
 
-/** The sum of a column's values computed so far, by this process. */
+/** The sum of a column's values observed so far, by this process. */
 powers_sum powers_sum_of(const powers *powers, int column);
 
 /** The sum of i^exponent over the range, without computing the values: Newton's forward differences

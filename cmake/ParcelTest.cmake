@@ -31,7 +31,8 @@ function(parcel_add_test)
   set(target test_${arg_NAME})
   add_executable(${target} ${arg_SOURCES})
   parcel_compile_options(${target})
-  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/io)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/partition ${PROJECT_SOURCE_DIR}/core
+                                               ${PROJECT_SOURCE_DIR}/io)
   target_link_libraries(${target} PRIVATE Parcel::io PkgConfig::CMOCKA PkgConfig::HWLOC PkgConfig::LIBXXHASH
                                           Threads::Threads)
   if(NOT arg_RANKS)

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "text_impl.h"
+
 const char *parcel_severity_name(parcel_severity severity)
 {
   static const char *const names[] = {"ok", "note", "warning", "error"};
@@ -13,12 +15,15 @@ void parcel_findings_add(parcel_findings *findings, parcel_severity severity, co
                          const char *line, const char *format, ...)
 {
   parcel_finding finding = {.severity = severity, .check = check};
+  char fact[PARCEL_FINDING_TEXT_SIZE + 3]; /* the rest of a character that only the copy cuts */
   va_list arguments;
   va_start(arguments, format);
   /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): one line above */
-  vsnprintf(finding.fact, sizeof finding.fact, format, arguments);
+  vsnprintf(fact, sizeof fact, format, arguments);
   va_end(arguments);
-  snprintf(finding.line, sizeof finding.line, "%s", line ? line : "");
+  parcel__text_copy(finding.fact, sizeof finding.fact, fact);
+  parcel__text_line(finding.fact);
+  parcel__text_copy(finding.line, sizeof finding.line, line ? line : "");
   if (findings->count < PARCEL_FINDINGS_MOST)
     findings->list[findings->count++] = finding;
 }

@@ -17,6 +17,7 @@
 
 #include "fabric_impl.h"
 #include "keep_loaded_impl.h"
+#include "text_impl.h"
 
 struct parcel_world {
   MPI_Comm comm; /* a dup of the caller's */
@@ -266,13 +267,15 @@ void parcel_world_warn(const parcel_world *world, const char *format, ...)
 {
   if (world->rank != 0 || world->is_quiet)
     return;
-  char text[PARCEL_ERROR_SIZE];
+  char text[PARCEL_ERROR_SIZE + 3]; /* the rest of a character that only the copy cuts */
+  char line[PARCEL_ERROR_SIZE];
   va_list arguments;
   va_start(arguments, format);
   /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): a false alarm where this is inlined */
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  fprintf(stderr, "%s: warning: %s\n", program_invocation_short_name, text);
+  parcel__text_copy(line, sizeof line, text);
+  fprintf(stderr, "%s: warning: %s\n", program_invocation_short_name, parcel__text_line(line));
 }
 
 void parcel_world_set_quiet(parcel_world *world, bool is_quiet)

@@ -6,6 +6,7 @@
 
 #include <parcel/reader.h>
 
+#include "reader_impl.h"
 #include "seal_impl.h"
 
 /* Many MPI libraries fail above 2 GiB. */
@@ -50,7 +51,7 @@ parcel_status parcel__failures_of_file(const char *path, parcel_failure_records 
   const parcel_index count = status ? 0 : parcel_reader_failure_count(reader);
   for (parcel_index f = 0; f < count && !status; ++f) {
     parcel_failure failure;
-    if ((status = parcel_reader_failures(reader, (parcel_span){f, f + 1}, &failure)))
+    if ((status = parcel__reader_failure_rows(reader, (parcel_span){f, f + 1}, &failure)))
       break;
     const parcel_failure_record record = {
         .block = parcel_block_grid_owner(parcel_reader_grid(reader), failure.position),
@@ -86,9 +87,10 @@ static parcel_status check_seal(const parcel_store_site *site, bool *is_sealed)
   struct stat info;
   if (fstat(site->fd, &info) != 0)
     return parcel__file_fail("look at", site->file.part);
-  const parcel_status status = parcel__seal_check(&site->file, site->fd, info.st_size, is_sealed);
-  *is_sealed = *is_sealed && !status;
-  return status == PARCEL_CORRUPT ? PARCEL_OK : status;
+  parcel_index sealed = 0;
+  const parcel_status status = parcel__seal_check(&site->file, site->fd, info.st_size, &sealed);
+  *is_sealed = sealed > 0 && !status;
+  return status == PARCEL_CORRUPT || status == PARCEL_UNEQUAL ? PARCEL_OK : status;
 }
 
 parcel_status parcel__failures_recover(const parcel_store_site *site, parcel_failure_records *out)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text_impl.h"
+
 /* ---- as text ---- */
 
 typedef struct terms {
@@ -26,6 +28,43 @@ static const char *type_name(parcel_type type)
   return "?";
 }
 
+/* A value on its line, as UTF-8, which is what a file has of it: line feeds are spelt out. */
+static bool put_value(FILE *stream, const char *name, const char *value)
+{
+  const size_t size = 3 * strlen(value) + 1;
+  char *valid = malloc(size);
+  if (!valid)
+    return false;
+  parcel__text_copy(valid, size, value);
+  fprintf(stream, "%s\t", name);
+  for (const char *c = valid; *c; ++c)
+    if (*c == '\n')
+      fputs("\\n", stream);
+    else if (*c == '\\')
+      fputs("\\\\", stream);
+    else
+      fputc(*c, stream);
+  fputc('\n', stream);
+  free(valid);
+  return true;
+}
+
+static bool put_column(FILE *stream, int number, const parcel_column *column)
+{
+  char name[32];
+  char *value = NULL;
+  const char *units = column->units ? column->units : "1";
+  const parcel_index width = parcel_column_width(column);
+  snprintf(name, sizeof name, "column %d", number);
+  const int length = width > 1 ? asprintf(&value, "%s %s x %" PRId64 " [%s]", column->name,
+                                          type_name(column->type), width, units)
+                               : asprintf(&value, "%s %s [%s]", column->name, type_name(column->type), units);
+  const bool is_put = length >= 0 && put_value(stream, name, value);
+  if (length >= 0)
+    free(value);
+  return is_put;
+}
+
 static parcel_status write_terms(const terms *terms, char **out)
 {
   char range[PARCEL_RANGE_TEXT_SIZE];
@@ -34,17 +73,13 @@ static parcel_status write_terms(const terms *terms, char **out)
   FILE *stream = open_memstream(&text, &size);
   if (!stream)
     return parcel_fail(PARCEL_MEMORY, "no memory for the terms of a sweep");
-  fprintf(stream, "range\t%s\nkernel\t%s\nkernel version\t%s\nparameters\t%s\n",
-          parcel_range_format(terms->range, range, sizeof range), terms->kernel, terms->version,
-          terms->parameters);
-  for (int c = 0; c < terms->column_count; ++c) {
-    const parcel_column *column = &terms->columns[c];
-    fprintf(stream, "column %d\t%s %s", c + 1, column->name, type_name(column->type));
-    if (parcel_column_width(column) > 1)
-      fprintf(stream, " x %" PRId64, parcel_column_width(column));
-    fprintf(stream, " [%s]\n", column->units ? column->units : "1");
-  }
-  if (fclose(stream) != 0) {
+  bool is_put = put_value(stream, "range", parcel_range_format(terms->range, range, sizeof range)) &&
+                put_value(stream, "kernel", terms->kernel) &&
+                put_value(stream, "kernel version", terms->version) &&
+                put_value(stream, "parameters", terms->parameters);
+  for (int c = 0; c < terms->column_count && is_put; ++c)
+    is_put = put_column(stream, c + 1, &terms->columns[c]);
+  if (fclose(stream) != 0 || !is_put) {
     free(text);
     return parcel_fail(PARCEL_MEMORY, "no memory for the terms of a sweep");
   }
@@ -151,17 +186,22 @@ static void describe_build(char *text, size_t size)
   snprintf(text, size, "Parcel %s, HDF5 %u.%u.%u, %.64s", PARCEL_VERSION, major, minor, release, mpi);
 }
 
-static parcel_status write_own(const parcel_sweep *sweep, const char *more, char **out)
+static parcel_status write_own(const parcel_sweep *sweep, const char *path, const char *more, char **out)
 {
   char build[256];
   char *terms = NULL;
+  size_t size = 0;
   describe_build(build, sizeof build);
   const parcel_status status = parcel__identity_of_sweep(sweep, &terms);
   if (status)
     return status;
-  const int length = asprintf(out, "build\t%s\n%s%s", build, terms, more);
+  FILE *stream = open_memstream(out, &size);
+  bool is_put = stream && put_value(stream, "build", build) && fputs(terms, stream) >= 0 &&
+                put_value(stream, "output", path) && fputs(more, stream) >= 0;
+  if (stream)
+    is_put = fclose(stream) == 0 && is_put;
   free(terms);
-  return length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the terms of a sweep") : PARCEL_OK;
+  return is_put ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the terms of a sweep");
 }
 
 /* Rank 0's text, on all ranks. */
@@ -184,12 +224,13 @@ static parcel_status share_text(const parcel_world *world, const char *own, char
   return parcel_mpi_check(MPI_Bcast(text, size, MPI_CHAR, 0, comm), "MPI_Bcast of the terms of rank 0");
 }
 
-parcel_status parcel__identity_agree(const parcel_world *world, const parcel_sweep *sweep, const char *more)
+parcel_status parcel__identity_agree(const parcel_world *world, const parcel_sweep *sweep, const char *path,
+                                     const char *more)
 {
   char differences[PARCEL_ERROR_SIZE] = "";
   char *own = NULL;
   char *root = NULL;
-  parcel_status status = parcel_world_agree(world, write_own(sweep, more, &own));
+  parcel_status status = parcel_world_agree(world, write_own(sweep, path, more, &own));
   if (!status)
     status = share_text(world, own, &root);
   if (!status)

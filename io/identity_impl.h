@@ -20,9 +20,10 @@ PARCEL_MUST_CHECK parcel_status parcel__identity_check(const parcel_reader *read
 /** Refuses a world in which a rank was started with other arguments than rank 0, or is another build; the
  *  first such rank is named, with what differs. Collective.
  *
+ *  path  of the output
  *  more  further lines that all ranks must agree on
  *  Errors: INVALID; MEMORY; MPI. */
 PARCEL_MUST_CHECK parcel_status parcel__identity_agree(const parcel_world *world, const parcel_sweep *sweep,
-                                                       const char *more);
+                                                       const char *path, const char *more);
 
 #endif

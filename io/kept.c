@@ -25,7 +25,6 @@ typedef struct scratch {
 
 typedef struct search {
   parcel_results *results;
-  const parcel_results_options *options;
   parcel_failure_records records; /* all that are on record, sorted */
   const parcel_index *list;       /* blocks to be entered anew; NULL: all are looked at */
   parcel_index first;             /* this rank's first block, or place in the list */
@@ -95,7 +94,7 @@ static parcel_status keep_block(search *search, const parcel_block *block)
   atomic_fetch_or(&search->done[block->number / WORD_BITS], (uint64_t)1 << block->number % WORD_BITS);
   atomic_fetch_add(&search->kept, 1);
   atomic_fetch_add(&search->failures, block->failure_count);
-  return search->options->keep ? search->options->keep(search->options->keep_ctx, block) : PARCEL_OK;
+  return parcel__results_observe(search->results, block);
 }
 
 static parcel_status clear_entry(const parcel_store_site *site, parcel_index number)
@@ -267,9 +266,9 @@ static int threads_of(const parcel_store_site *site)
   return site->sweep->threads > 0 ? site->sweep->threads : parcel_world_cpus(site->world);
 }
 
-parcel_status parcel__kept_find(parcel_results *results, const parcel_results_options *options)
+parcel_status parcel__kept_find(parcel_results *results)
 {
-  search search = {.results = results, .options = options, .threads = threads_of(&results->site)};
+  search search = {.results = results, .threads = threads_of(&results->site)};
   parcel_status status = run(&search);
   if (!status)
     status = share_bits(&search);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "checksum_impl.h"
+#include "text_impl.h"
 
 static size_t bytes_in(const parcel_sweep *sweep, const parcel_block *block, int column)
 {
@@ -14,7 +15,7 @@ static size_t bytes_in(const parcel_sweep *sweep, const parcel_block *block, int
 parcel_failure_row parcel__failure_row(const parcel_failure *failure)
 {
   parcel_failure_row row = {.index = failure->index, .code = failure->code};
-  memcpy(row.message, failure->message, strnlen(failure->message, sizeof row.message - 1));
+  memcpy(row.message, failure->message, parcel__text_fit(failure->message, sizeof row.message - 1));
   return row;
 }
 

@@ -115,6 +115,8 @@ static parcel_status read_site(parcel_results *results, const char *path,
 {
   parcel_reader *reader = NULL;
   parcel_status status = parcel_reader_open(path, &reader);
+  if (!status && *parcel_reader_warning(reader))
+    status = parcel_fail(PARCEL_CORRUPT, "%s; it is left as it is", parcel_reader_warning(reader));
   if (!status)
     status = take_site(results, reader);
   if (!status && compression)

@@ -42,7 +42,24 @@ static parcel_status add_format(parcel_provenance *out, const char *name, const 
   return add(out, name, length < 0 ? NULL : text);
 }
 
-/* The arguments of this process with spaces between; those that a shell would split stand in quotes. */
+/* An argument as a shell reads it back: in quotes where it would be split. */
+static void put_argument(const char *argument, FILE *out)
+{
+  const bool is_plain = argument[0] != '\0' && !strpbrk(argument, " \t\r\n\"'\\$`*?[]{}#~!;&|<>()");
+  if (is_plain) {
+    fputs(argument, out);
+    return;
+  }
+  fputc('\'', out);
+  for (const char *c = argument; *c; ++c)
+    if (*c == '\'')
+      fputs("'\\''", out);
+    else
+      fputc(*c, out);
+  fputc('\'', out);
+}
+
+/* The arguments of this process with spaces between. */
 static char *command_line(void)
 {
   char *line = NULL;
@@ -53,8 +70,9 @@ static char *command_line(void)
   FILE *out = open_memstream(&text, &size);
   bool is_first = true;
   while (arguments && out && getdelim(&line, &capacity, '\0', arguments) > 0) {
-    const char *quote = line[0] == '\0' || strpbrk(line, " \t\n\"'\\$`*?;&|<>()") ? "'" : "";
-    fprintf(out, "%s%s%s%s", is_first ? "" : " ", quote, line, quote);
+    if (!is_first)
+      fputc(' ', out);
+    put_argument(line, out);
     is_first = false;
   }
   free(line);

@@ -49,6 +49,14 @@ static parcel_status fail_load(const char *path, parcel_status status)
   return parcel_fail(status, "cannot read '%s': %s", path, text);
 }
 
+/* What was added to a file leaves its values where they were; the ledger tells whether they are good. */
+static parcel_status keep_warning(parcel_reader *reader)
+{
+  reader->warning = strdup(parcel_last_error());
+  return reader->warning ? PARCEL_OK
+                         : parcel_fail(PARCEL_MEMORY, "no memory to open '%s'", reader->file.part);
+}
+
 bool parcel__reader_is_of_part(const parcel_reader *reader)
 {
   const char *end = strrchr(reader->file.part, '.');
@@ -59,15 +67,16 @@ static parcel_status load(parcel_reader *reader)
 {
   const char *path = reader->file.part;
   const bool is_part = parcel__reader_is_of_part(reader);
-  bool is_sealed = false;
   parcel_status status = PARCEL_OK;
   if (!is_part)
-    status = parcel__seal_check(&reader->file, reader->fd, reader->bytes, &is_sealed);
+    status = parcel__seal_check(&reader->file, reader->fd, reader->bytes, &reader->sealed);
+  if (status == PARCEL_UNEQUAL)
+    status = keep_warning(reader);
   if (!status && (status = parcel__reader_load(reader)))
     status = fail_load(path, status);
   if (!status && is_part)
     status = parcel__reader_add_journals(reader);
-  if (!status && !is_part && !is_sealed && strcmp(reader->status, "complete") == 0)
+  if (!status && !is_part && reader->sealed == 0 && strcmp(reader->status, "complete") == 0)
     status = parcel_fail(PARCEL_CORRUPT, "'%s': its seal is missing: the file is damaged", path);
   return status;
 }
@@ -128,6 +137,7 @@ void parcel_reader_close(parcel_reader **reader)
   free_notes(ending->provenance, ending->provenance_count);
   free(ending->failures);
   free(ending->status);
+  free(ending->warning);
   parcel__file_free(&ending->file);
   free(ending);
   *reader = NULL;
@@ -172,6 +182,11 @@ int parcel_reader_column(const parcel_reader *reader, const char *name)
 const char *parcel_reader_status(const parcel_reader *reader)
 {
   return reader->status;
+}
+
+const char *parcel_reader_warning(const parcel_reader *reader)
+{
+  return reader->warning ? reader->warning : "";
 }
 
 static const char *text_of(const parcel_reader_note *notes, int count, const char *name)
@@ -330,7 +345,7 @@ static parcel_status add_up_failures(const parcel_reader *reader, parcel_span po
   parcel_failure *failures = calloc((size_t)count, sizeof *failures);
   if (!failures)
     return parcel_fail(PARCEL_MEMORY, "no memory to check a block of '%s'", reader->file.part);
-  const parcel_status status = parcel_reader_failures(reader, failed, failures);
+  const parcel_status status = parcel__reader_failure_rows(reader, failed, failures);
   *checksum = parcel__ledger_add_failures(*checksum, failures, count);
   free(failures);
   return status;

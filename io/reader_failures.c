@@ -8,6 +8,7 @@
 
 #include "journal_impl.h"
 #include "reader_hdf5_impl.h"
+#include "text_impl.h"
 
 static int compare_positions(const void *a, const void *b)
 {
@@ -212,7 +213,8 @@ parcel_index parcel_reader_failure_count(const parcel_reader *reader)
   return reader->failure_count;
 }
 
-parcel_status parcel_reader_failures(const parcel_reader *reader, parcel_span which, parcel_failure out[])
+parcel_status parcel__reader_failure_rows(const parcel_reader *reader, parcel_span which,
+                                          parcel_failure out[])
 {
   if (which.begin < 0 || which.begin > which.end || which.end > reader->failure_count)
     return parcel_fail(PARCEL_INVALID,
@@ -227,6 +229,14 @@ parcel_status parcel_reader_failures(const parcel_reader *reader, parcel_span wh
     memcpy(to->message, failure->message, sizeof failure->message);
   }
   return PARCEL_OK;
+}
+
+parcel_status parcel_reader_failures(const parcel_reader *reader, parcel_span which, parcel_failure out[])
+{
+  const parcel_status status = parcel__reader_failure_rows(reader, which, out);
+  for (parcel_index f = which.begin; f < which.end && !status; ++f)
+    parcel__text_copy(out[f - which.begin].message, sizeof out->message, reader->failures[f].message);
+  return status;
 }
 
 parcel_span parcel_reader_failures_in(const parcel_reader *reader, parcel_span positions)

@@ -6,6 +6,7 @@
 #include <parcel/base.h>
 
 #include "hdf5_impl.h"
+#include "text_impl.h"
 
 /* More than any text that a run leaves behind, and little enough to ask for without fear. */
 enum { LONGEST_TEXT = 1 << 24 };
@@ -29,6 +30,18 @@ static bool check_text_type(hid_t type, hid_t space, const char *name, size_t *s
   return true;
 }
 
+char *parcel__hdf5_clean_text(char *text)
+{
+  const size_t size = text ? 3 * strlen(text) + 1 : 0;
+  char *valid = text ? malloc(size) : NULL;
+  if (valid)
+    parcel__text_copy(valid, size, text);
+  else if (text)
+    parcel_fail(PARCEL_MEMORY, "no memory for a text of %zu bytes", size);
+  free(text);
+  return valid;
+}
+
 char *parcel__hdf5_get_text_attribute(hid_t object, const char *name)
 {
   size_t size = 0;
@@ -47,7 +60,7 @@ char *parcel__hdf5_get_text_attribute(hid_t object, const char *name)
   if (space >= 0)
     H5Sclose(space);
   H5Aclose(attribute);
-  return text;
+  return parcel__hdf5_clean_text(text);
 }
 
 bool parcel__hdf5_get_text_size(hid_t dataset, const char *name, size_t *out)

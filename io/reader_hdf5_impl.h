@@ -14,6 +14,9 @@
 #include <parcel/base.h>
 
 /** A text attribute of a fixed size. */
+/** The text as UTF-8, each byte of it that is not UTF-8 replaced; takes `text`, which may be NULL. NULL on
+ *  failure. */
+char *parcel__hdf5_clean_text(char *text);
 char *parcel__hdf5_get_text_attribute(hid_t object, const char *name);
 
 /** The bytes of a scalar dataset that is a text of a fixed size. */

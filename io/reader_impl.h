@@ -67,6 +67,8 @@ struct parcel_reader {
   parcel_index failure_count;
 
   char *status;
+  char *warning;                  /* NULL: none */
+  parcel_index sealed;            /* bytes that it had when it was finished; 0: no seal */
   parcel_reader_note *attributes; /* [attribute_count] the file's own texts */
   int attribute_count;
   parcel_reader_note *provenance; /* [provenance_count] */
@@ -115,6 +117,10 @@ bool parcel__reader_load_failures(parcel_reader *reader, hid_t parcel);
  *  IO. */
 PARCEL_MUST_CHECK parcel_status parcel__reader_find_old_table(const parcel_reader *reader, hid_t parcel,
                                                               parcel_reader_table *out);
+
+/** As parcel_reader_failures, with the messages byte by byte as they are in the file, for the checksums. */
+PARCEL_MUST_CHECK parcel_status parcel__reader_failure_rows(const parcel_reader *reader, parcel_span which,
+                                                            parcel_failure out[]);
 
 /** Adds what the journals beside a .part have on record of its present blocks.  Errors: IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__reader_add_journals(parcel_reader *reader);

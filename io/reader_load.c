@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hdf5_impl.h"
+#include "header_impl.h"
 #include "ledger_impl.h"
 #include "reader_hdf5_impl.h"
 #include "schema_impl.h"
@@ -139,6 +140,13 @@ static bool load_column(parcel_reader *reader, char *name)
   return is_loaded;
 }
 
+/* Nothing is free in a file that is opened again: what HDF5 adds to one lies behind all that was there. */
+static bool is_added(const parcel_reader *reader, const char *name)
+{
+  parcel_index address = 0;
+  return reader->warning && (parcel__header_find(reader->hdf5, name, &address) || address >= reader->sealed);
+}
+
 static bool load_columns(parcel_reader *reader)
 {
   int links = 0;
@@ -152,7 +160,7 @@ static bool load_columns(parcel_reader *reader)
     char *name = parcel__hdf5_get_link_name(reader->hdf5, i);
     if (!name)
       return false;
-    if (!is_column(reader, name))
+    if (is_added(reader, name) || !is_column(reader, name))
       free(name);
     else if (!load_column(reader, name))
       return false;
@@ -286,7 +294,7 @@ static char *load_text(const parcel_reader *reader, hid_t group, const char *nam
   }
   if (dataset >= 0)
     H5Dclose(dataset);
-  return text;
+  return parcel__hdf5_clean_text(text);
 }
 
 static bool load_provenance(parcel_reader *reader, hid_t parcel)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "text_impl.h"
+
 /* More digits than a microsecond in a month needs. */
 #define DUMP_FLAGS (JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12) | JSON_COMPACT)
 
@@ -35,14 +37,14 @@ static void append(json_t **into, json_t *value)
 /* File names and command lines may be anything; JSON is UTF-8. */
 static json_t *text(const char *bytes)
 {
-  json_t *string = json_string(bytes);
-  char *plain = string ? NULL : strdup(bytes);
-  for (char *c = plain; c && *c; ++c)
-    if ((unsigned char)*c >= 0x80)
-      *c = '?';
-  if (plain)
-    string = json_string(plain);
-  free(plain);
+  const size_t size = 3 * strlen(bytes) + 1;
+  char *valid = malloc(size);
+  json_t *string = NULL;
+  if (valid) {
+    parcel__text_copy(valid, size, bytes);
+    string = json_string(valid);
+  }
+  free(valid);
   return string;
 }
 

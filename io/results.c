@@ -17,6 +17,11 @@
 #include "results_impl.h"
 #include "state_impl.h"
 
+parcel_status parcel__results_observe(const parcel_results *results, const parcel_block *block)
+{
+  return results->observe ? results->observe(results->observe_ctx, block) : PARCEL_OK;
+}
+
 /* The checksum first, while the values are still in the cache of the core that computed them. */
 static parcel_status write_block(void *ctx, const parcel_block *block)
 {
@@ -24,9 +29,11 @@ static parcel_status write_block(void *ctx, const parcel_block *block)
   const parcel_store_site *site = &results->site;
   const parcel_ledger_entry entry =
       parcel__ledger_entry(site->sweep, site->seed, block, parcel_world_rank(site->world));
-  const parcel_status status =
+  parcel_status status =
       block->failure_count > 0 ? parcel__journal_write(&results->journal, block, entry.checksum) : PARCEL_OK;
-  return status ? status : results->store.write(results->store.ctx, block, &entry);
+  if (status || (status = results->store.write(results->store.ctx, block, &entry)))
+    return status;
+  return parcel__results_observe(results, block);
 }
 
 static parcel_status poll_store(void *ctx)
@@ -225,7 +232,7 @@ static parcel_status mark_all_done(parcel_results *results)
 }
 
 /* Sees to what an earlier run has left. */
-static parcel_status go_on(parcel_results *results, const parcel_results_options *options)
+static parcel_status go_on(parcel_results *results)
 {
   const parcel_world *world = results->site.world;
   if (results->state == PARCEL_OUTPUT_NEW)
@@ -234,7 +241,7 @@ static parcel_status go_on(parcel_results *results, const parcel_results_options
     return parcel_world_agree(world, mark_all_done(results));
   if (results->state == PARCEL_OUTPUT_RETRIED)
     return parcel__retry_share(results);
-  const parcel_status status = parcel__kept_find(results, options);
+  const parcel_status status = parcel__kept_find(results);
   if (status)
     return status;
   return parcel_world_follow_root(world, parcel_world_rank(world) == 0
@@ -256,7 +263,7 @@ static parcel_status create(parcel_results *results, const parcel_results_option
     return status;
   if (results->state != PARCEL_OUTPUT_COMPLETE)
     status = open_store(results, &known, options);
-  return status ? status : go_on(results, options);
+  return status ? status : go_on(results);
 }
 
 void parcel__results_release(parcel_results **results, bool keeps)
@@ -289,13 +296,13 @@ static parcel_status agree_on_arguments(const parcel_world *world, const parcel_
   char compression[PARCEL_COMPRESSION_TEXT_SIZE];
   const int length =
       asprintf(&more,
-               "output\t%s\nblock\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n"
+               "block\t%" PRId64 "\nreplaces\t%d\nresumes\t%d\nkeeps failures\t%d\nretries\t%d\n"
                "compression\t%s\n",
-               path, sweep->block, options->replaces, options->resumes, options->keeps_failures,
-               options->retries, parcel__compression_text(options->compression, compression));
+               sweep->block, options->replaces, options->resumes, options->keeps_failures, options->retries,
+               parcel__compression_text(options->compression, compression));
   parcel_status status = length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for the arguments") : PARCEL_OK;
   if (!(status = parcel_world_agree(world, status)))
-    status = parcel__identity_agree(world, sweep, more);
+    status = parcel__identity_agree(world, sweep, path, more);
   if (length >= 0)
     free(more);
   return status;
@@ -325,6 +332,8 @@ static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, 
   }
   results->site = (parcel_store_site){.world = world, .sweep = sweep, .fd = -1, .columns = columns};
   results->replaces = options->replaces;
+  results->observe = options->observe;
+  results->observe_ctx = options->observe_ctx;
   results->keeps_failures = options->keeps_failures || options->retries;
   *out = results;
   return parcel__file_make(path, &results->site.file);

@@ -26,6 +26,8 @@ struct parcel_results {
   bool has_store;                 /* it is open */
   bool replaces;
   bool keeps_failures;
+  parcel_status (*observe)(void *ctx, const parcel_block *block); /* of the options */
+  void *observe_ctx;
   parcel_output_state state;
   uint64_t *done; /* a bit for each block of the grid that is there; NULL: none is */
   parcel_results_history history;
@@ -50,9 +52,13 @@ PARCEL_MUST_CHECK parcel_status parcel__output_open(parcel_results *results,
 /** Finds the blocks that are done and whose bytes are what was written: done, history. The entries of the
  *  others are removed from the ledger. Collective.
  *
- *  Errors: IO, MEMORY, MPI, SYSTEM; what options.keep returns. */
-PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results,
-                                                  const parcel_results_options *options);
+ *  Errors: IO, MEMORY, MPI, SYSTEM; what options.observe returns. */
+PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results);
+
+/** Shows a block that is in the file to the program (options.observe). Any thread.  Errors: what it
+ *  returns. */
+PARCEL_MUST_CHECK parcel_status parcel__results_observe(const parcel_results *results,
+                                                        const parcel_block *block);
 
 /** Enters blocks into the ledger anew, with the values that the file has now and the records of their
  *  failures, whose block_checksum is 0. Collective.  Errors: IO, SPACE, MEMORY, SYSTEM. */
@@ -69,8 +75,8 @@ PARCEL_MUST_CHECK parcel_status parcel__retry_share(parcel_results *results);
 /** The `write` of the sink: a position at its place. Any thread. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_write(void *ctx, const parcel_block *block);
 
-/** After a success: the ledger for the new values, and what failed again. Collective.  Errors: IO, SPACE, MEMORY,
- *  MPI. */
+/** After a success: the ledger for the new values, and what failed again. Collective.  Errors: IO, SPACE,
+ *  MEMORY, MPI. */
 PARCEL_MUST_CHECK parcel_status parcel__retry_end(parcel_results *results);
 
 /** The store of a compressed file whose failed indices are computed again: results->retried need not be there

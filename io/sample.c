@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "coder_impl.h"
@@ -25,9 +26,10 @@ typedef struct sampling {
   const parcel_sweep *sweep;
   const parcel_sample_options *options;
   parcel_block_grid grid;
-  uint64_t *done;        /* a sink's bits: all blocks but those of the sample */
-  parcel_index *chosen;  /* [count] ascending */
-  int64_t *packed_bytes; /* [count] of the blocks of this rank */
+  uint64_t *done;       /* a sink's bits: all blocks but those of the sample */
+  parcel_index *chosen; /* [count] ascending */
+  double *seconds;      /* [count] of this rank's blocks, else 0: to compute, compress and write */
+  double *packed_bytes; /* [count] of this rank's blocks, else 0 */
   parcel_index count;
   parcel_file scratch; /* its .part is the name, as long as it has one */
   int fd;
@@ -66,8 +68,9 @@ static parcel_status choose(sampling *sample)
   sample->count = sample_size(sample->options->fraction, blocks);
   sample->done = malloc(bytes);
   sample->chosen = calloc((size_t)sample->count + 1, sizeof *sample->chosen);
+  sample->seconds = calloc((size_t)sample->count + 1, sizeof *sample->seconds);
   sample->packed_bytes = calloc((size_t)sample->count + 1, sizeof *sample->packed_bytes);
-  if (!sample->done || !sample->chosen || !sample->packed_bytes)
+  if (!sample->done || !sample->chosen || !sample->seconds || !sample->packed_bytes)
     return parcel_fail(PARCEL_MEMORY, "no memory for a sample of %" PRId64 " blocks", sample->count);
   memset(sample->done, 0xff, bytes);
   parcel_index taken = 0;
@@ -107,7 +110,7 @@ static parcel_status write_packed(sampling *sample, const parcel_block *block, p
     const parcel_chunk chunk = parcel__chunk_of(&sample->sweep->columns[c], sample->grid.exact, count);
     bytes += parcel__coder_pack(coder, chunk, block->columns[c], coder->packed + bytes);
   }
-  sample->packed_bytes[place] = bytes;
+  sample->packed_bytes[place] = (double)bytes;
   status = parcel__file_write(&sample->scratch, sample->fd, "sample.write", coder->packed, bytes,
                               place * sample->slot);
   parcel__coders_give(&sample->coders, coder);
@@ -128,14 +131,23 @@ static parcel_status write_plain(const sampling *sample, const parcel_block *blo
   return status;
 }
 
+static double now(void)
+{
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
 static parcel_status write_block(void *ctx, const parcel_block *block)
 {
   sampling *sample = ctx;
+  const double begin = now();
   const parcel_index place = place_in_sample(sample, block->number);
   const parcel_ledger_entry entry = parcel__ledger_entry(sample->sweep, 0, block, 0);
   const parcel_status status =
       is_packed(sample) ? write_packed(sample, block, place) : write_plain(sample, block, place);
   (void)entry; /* what it costs is what matters */
+  sample->seconds[place] = block->seconds + (now() - begin);
   return status;
 }
 
@@ -185,6 +197,7 @@ static void close_sampling(sampling *sample)
     parcel__coders_close(&sample->coders);
   parcel__file_free(&sample->scratch);
   free(sample->packed_bytes);
+  free(sample->seconds);
   free(sample->chosen);
   free(sample->done);
 }
@@ -217,17 +230,22 @@ static parcel_estimate expand(const sampling *sample, double sum, double squares
   return (parcel_estimate){value, fmax(value - margin, sum), value + margin};
 }
 
-static parcel_estimate estimate_packed(const sampling *sample)
+static double sum_of(const double values[], parcel_index count)
 {
   double sum = 0;
+  for (parcel_index b = 0; b < count; ++b)
+    sum += values[b];
+  return sum;
+}
+
+/* The squared differences from the mean. */
+static double squares_of(const double values[], parcel_index count)
+{
+  const double mean = count > 0 ? sum_of(values, count) / (double)count : 0;
   double squares = 0;
-  for (parcel_index b = 0; b < sample->count; ++b)
-    sum += (double)sample->packed_bytes[b];
-  for (parcel_index b = 0; b < sample->count; ++b) {
-    const double difference = (double)sample->packed_bytes[b] - sum / (double)sample->count;
-    squares += difference * difference;
-  }
-  return expand(sample, sum, squares);
+  for (parcel_index b = 0; b < count; ++b)
+    squares += (values[b] - mean) * (values[b] - mean);
+  return squares;
 }
 
 /* Rank 0's.
@@ -238,11 +256,13 @@ static void estimate(const sampling *sample, const parcel_profile *profile, parc
                      double sync_seconds, parcel_sample_report *out)
 {
   const double sum = profile->compute_seconds + profile->write_seconds + profile->handout_seconds;
-  const parcel_estimate packed = estimate_packed(sample);
+  const parcel_index count = sample->count;
+  const parcel_estimate packed =
+      expand(sample, sum_of(sample->packed_bytes, count), squares_of(sample->packed_bytes, count));
   const double fixed = (double)structure;
   const double share =
       sample->grid.positions > 0 ? (double)profile->positions / (double)sample->grid.positions : 1;
-  *out = (parcel_sample_report){.blocks = sample->count,
+  *out = (parcel_sample_report){.blocks = count,
                                 .all_blocks = parcel_block_grid_count(sample->grid),
                                 .positions = profile->positions,
                                 .all_positions = sample->grid.positions,
@@ -250,7 +270,7 @@ static void estimate(const sampling *sample, const parcel_profile *profile, parc
                                 .workers = profile->worker_count,
                                 .elapsed_seconds = profile->elapsed_seconds,
                                 .longest_block_seconds = profile->block_seconds.most,
-                                .worker_seconds = expand(sample, sum, profile->block_seconds.squares),
+                                .worker_seconds = expand(sample, sum, squares_of(sample->seconds, count)),
                                 .bytes = {fixed + packed.value, fixed + packed.low, fixed + packed.high},
                                 .disk_seconds = share > 0 ? sync_seconds / share : 0};
 }
@@ -283,6 +303,15 @@ static parcel_status measure_structure(const sampling *sample, parcel_index *out
   return status;
 }
 
+/* On rank 0: each block was written by one rank. */
+static parcel_status add_up_ranks(const sampling *sample, double values[])
+{
+  const bool is_root = parcel_world_rank(sample->world) == 0;
+  return parcel_mpi_check(MPI_Reduce(is_root ? MPI_IN_PLACE : values, values, (int)sample->count, MPI_DOUBLE,
+                                     MPI_SUM, 0, parcel_world_comm(sample->world)),
+                          "MPI_Reduce of a sample's blocks");
+}
+
 static parcel_status report_sample(const sampling *sample, const parcel_trace *trace,
                                    parcel_sample_report *out)
 {
@@ -295,9 +324,9 @@ static parcel_status report_sample(const sampling *sample, const parcel_trace *t
   if (!status)
     status = time_sync(sample, &sync_seconds);
   if (!status)
-    status = parcel_mpi_check(MPI_Reduce(is_root ? MPI_IN_PLACE : sample->packed_bytes, sample->packed_bytes,
-                                         (int)sample->count, MPI_INT64_T, MPI_SUM, 0, comm),
-                              "MPI_Reduce of a sample's bytes");
+    status = add_up_ranks(sample, sample->packed_bytes);
+  if (!status)
+    status = add_up_ranks(sample, sample->seconds);
   if (!status && is_root && !parcel_trace_profile(trace))
     status = parcel_fail(PARCEL_MEMORY, "the times of the sample are lost");
   if ((status = parcel_world_follow_root(world, status)))

@@ -131,23 +131,30 @@ static parcel_status check_seal(const parcel_file *file, int fd, parcel_index by
   uint64_t checksum = 0;
   if (seal[OWN_CHECKSUM] != own_checksum(seal) || !has_good_extents(seal, place, bytes))
     return fail_damaged(file);
-  if (seal[FILE_BYTES] != (uint64_t)bytes)
+  if (seal[FILE_BYTES] > (uint64_t)bytes)
     return parcel_fail(PARCEL_CORRUPT, "'%s' has %" PRId64 " bytes, and had %" PRIu64 " when it was finished",
                        file->part, bytes, seal[FILE_BYTES]);
+  if (seal[FILE_BYTES] < (uint64_t)bytes)
+    return parcel_fail(PARCEL_UNEQUAL,
+                       "'%s' was changed after it was finished: it has %" PRIu64
+                       " bytes more (an attribute or a dataset was added), and its seal no longer holds",
+                       file->part, (uint64_t)bytes - seal[FILE_BYTES]);
   const parcel_status status = covered_checksum(file, fd, seal, place, &checksum);
   if (!status && checksum != seal[CHECKSUM])
-    return parcel_fail(PARCEL_CORRUPT,
-                       "'%s' is damaged: its structure (all but the columns' values) is not what was written",
-                       file->part);
+    return parcel_fail(
+        PARCEL_CORRUPT,
+        "'%s' was changed after it was finished, or is damaged: bytes of its structure (all but "
+        "the columns' values) are not what was written",
+        file->part);
   return status;
 }
 
-parcel_status parcel__seal_check(const parcel_file *file, int fd, parcel_index bytes, bool *is_sealed)
+parcel_status parcel__seal_check(const parcel_file *file, int fd, parcel_index bytes, parcel_index *sealed)
 {
   uint64_t head[WORDS + 1];
   parcel_index place = 0;
   parcel_status status = find(file, fd, bytes, &place);
-  *is_sealed = place > 0;
+  *sealed = 0;
   if (status || place == 0 || (status = parcel__file_read(file, fd, head, (parcel_index)sizeof head, place)))
     return status;
   if (head[WORDS] < FIRST_EXTENT || head[WORDS] > MOST_WORDS ||
@@ -159,6 +166,8 @@ parcel_status parcel__seal_check(const parcel_file *file, int fd, parcel_index b
   status = parcel__file_read(file, fd, seal, (parcel_index)(head[WORDS] * sizeof *seal), place);
   if (!status)
     status = check_seal(file, fd, bytes, place, seal);
+  if (!status || status == PARCEL_UNEQUAL)
+    *sealed = (parcel_index)seal[FILE_BYTES];
   free(seal);
   return status;
 }

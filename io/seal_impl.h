@@ -20,8 +20,6 @@
 #ifndef PARCEL_SEAL_IMPL_H
 #define PARCEL_SEAL_IMPL_H
 
-#include <stdbool.h>
-
 #include "file_impl.h"
 
 enum { PARCEL_SEAL_PAGES = 16 };
@@ -38,10 +36,11 @@ PARCEL_MUST_CHECK parcel_status parcel__seal_make(const parcel_file *file, int f
 
 /** Compares a file with its seal. Any thread.
  *
- *  bytes      of the file
- *  is_sealed  false if there is no seal to be found
- *  Errors: CORRUPT, IO, MEMORY. */
+ *  bytes   of the file
+ *  sealed  bytes that it had when it was sealed; 0 if there is no seal to be found
+ *  Errors: UNEQUAL (the file has grown since, which HDF5 does to what is added to it; the text says so);
+ *  CORRUPT, IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__seal_check(const parcel_file *file, int fd, parcel_index bytes,
-                                                   bool *is_sealed);
+                                                   parcel_index *sealed);
 
 #endif

@@ -10,6 +10,7 @@
 #endif
 
 #include "beside_impl.h"
+#include "text_impl.h"
 
 static const double every_seconds = 1;
 
@@ -41,13 +42,14 @@ static json_t *to_json(const parcel_status_file *file, const char *phase, const 
 {
   char host[PARCEL_STATUS_FILE_TEXT_SIZE] = "";
   const int threads = file->sweep->threads > 0 ? file->sweep->threads : parcel_world_cpus(file->world);
+  char kernel[PARCEL_STATUS_FILE_TEXT_SIZE];
   gethostname(host, sizeof host - 1);
+  parcel__text_copy(kernel, sizeof kernel, file->sweep->name);
   return json_pack("{s:i, s:s, s:s, s:s, s:I, s:i, s:i, s:I, s:I, s:I, s:f, s:f}", "parcel_status", 1,
-                   "kernel", file->sweep->name, "host", host, "phase", phase, "process", (json_int_t)getpid(),
-                   "ranks", parcel_world_size(file->world), "threads", threads, "done",
-                   (json_int_t)progress->done, "total", (json_int_t)progress->total, "failures",
-                   (json_int_t)progress->failures, "elapsed_seconds", progress->elapsed_seconds, "updated",
-                   now(CLOCK_REALTIME));
+                   "kernel", kernel, "host", host, "phase", phase, "process", (json_int_t)getpid(), "ranks",
+                   parcel_world_size(file->world), "threads", threads, "done", (json_int_t)progress->done,
+                   "total", (json_int_t)progress->total, "failures", (json_int_t)progress->failures,
+                   "elapsed_seconds", progress->elapsed_seconds, "updated", now(CLOCK_REALTIME));
 }
 
 /* Beside its place, then renamed: a reader never sees half of it. */
@@ -63,7 +65,8 @@ static bool write_status(const parcel_status_file *file, const char *phase, cons
 static void take_text(const json_t *object, const char *name, char text[PARCEL_STATUS_FILE_TEXT_SIZE])
 {
   const char *value = json_string_value(json_object_get(object, name));
-  snprintf(text, PARCEL_STATUS_FILE_TEXT_SIZE, "%s", value ? value : "");
+  parcel__text_copy(text, PARCEL_STATUS_FILE_TEXT_SIZE, value ? value : "");
+  parcel__text_line(text);
 }
 
 static int64_t take_number(const json_t *object, const char *name)

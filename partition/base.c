@@ -2,7 +2,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "text_impl.h"
 
 static _Thread_local char last_error[PARCEL_ERROR_SIZE];
 
@@ -45,17 +46,16 @@ const char *parcel_last_error(void)
 }
 
 /* Formats aside first: an argument may be the previous error itself (a caller that adds its context to it). A
- * failure is one line, whatever line ends come with a file's name or another library's text. */
+ * failure is one line of UTF-8, whatever comes with a file's name or another library's text. The 3 bytes
+ * more are the rest of a last character, so that only the copy cuts. */
 parcel_status parcel_fail(parcel_status status, const char *format, ...)
 {
-  char text[PARCEL_ERROR_SIZE];
+  char text[PARCEL_ERROR_SIZE + 3];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  for (char *c = text; *c; ++c)
-    if ((unsigned char)*c < ' ' || *c == 0x7f)
-      *c = ' ';
-  memcpy(last_error, text, sizeof text);
+  parcel__text_copy(last_error, sizeof last_error, text);
+  parcel__text_line(last_error);
   return status;
 }

@@ -105,7 +105,7 @@ def finish(process, timeout_seconds=TIMEOUT_SECONDS):
     except subprocess.TimeoutExpired as error:
         end(process)
         raise AssertionError(f"still running after {timeout_seconds} s: {process.args}") from error
-    return Outcome(process.returncode, stdout.decode(), stderr.decode())
+    return Outcome(process.returncode, (stdout or b"").decode(), (stderr or b"").decode())
 
 
 def read_terminal(master):

@@ -28,7 +28,10 @@ class Info(ToolTest):
             ledger = file["parcel/ledger"][:]
             self.assertEqual(told["blocks"]["count"], len(ledger))
             self.assertEqual(told["blocks"]["done"], (ledger["state"] == 1).sum())
-            for name, dataset in file["parcel/provenance"].items():
+            names = set(file["parcel/provenance"])
+            self.assertEqual(set(told["provenance"]), names - {"owner"})
+            for name in told["provenance"]:
+                dataset = file["parcel/provenance"][name]
                 self.assertEqual(told["provenance"][name].encode(), bytes(dataset[()]).rstrip(b"\0"))
         self.assertEqual([column["name"] for column in told["columns"]], ["sine", "cosine", "vector", "rest"])
         self.assertTrue(told["complete"])
@@ -40,12 +43,14 @@ class Info(ToolTest):
                      "parsquares -q -o squares.h5 -p 3,2 1..5000", "HDF5".lower()):
             self.assertIn(part, text)
         self.assertNotIn("--resume", text)
+        self.assertNotIn("owner", text)
 
     def test_unfinished_file_tells_how_to_go_on(self):
         self.make_part("squares.h5", "1..100000", "-b", "10")
         text = self.tool_says("info", "squares.h5.part")
         self.assertIn("stopped", text)
         self.assertIn("--resume", text)
+        self.assertRegex(text, r"(?m)^owner          process \d+ on ")
         told = self.json_of("squares.h5.part")
         self.assertFalse(told["complete"])
         self.assertLess(told["blocks"]["done"], told["blocks"]["count"])

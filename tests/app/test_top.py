@@ -10,13 +10,13 @@ from parsquares_runner import command_of, end, finish, main, start
 from tool_runner import ToolTest
 
 STATUS = "squares.h5.part.status.json"
-LAST = 6_000_000
-SLOW = ("-q", "-t", "1", "-b", "8", f"1..{LAST}")
-PATIENCE_SECONDS = 30
+COUNT = 1000
+BLOCK = 100
+SLOW = ("-q", "-t", "1", "-b", "8", "1..6000000")
 
 
 class Top(ToolTest):
-    """A slow run, and who looks at it."""
+    """A run that is held before its last block is done, and who looks at it."""
 
     def status(self):
         """What the status file says; {} if there is none."""
@@ -25,67 +25,95 @@ class Top(ToolTest):
         except FileNotFoundError:
             return {}
 
-    def begin(self, ranks=None):
-        """A run that has done something; its rank 0 is stopped. It is ended with the test at the latest."""
-        run = start(command_of(SLOW, ranks), self.folder)
+    def begin(self, ranks=None, how="hold"):
+        """A run that is held; it is ended with the test at the latest."""
+        command = command_of(("squares.h5", f"1..{COUNT}", how, "go on"), ranks, program=os.environ["WAVES"])
+        run = start(command, self.folder)
         self.addCleanup(run.communicate)
         self.addCleanup(end, run)
-        limit = time.monotonic() + PATIENCE_SECONDS
-        while not self.status().get("done") and time.monotonic() < limit:
-            self.assertIsNone(run.poll())
-            time.sleep(0.05)
-        os.kill(self.status()["process"], signal.SIGSTOP)
-        self.addCleanup(self.wake, run)
         return run
 
-    def wake(self, run):
-        if run.poll() is None and self.status():
-            os.kill(self.status()["process"], signal.SIGCONT)
+    def begin_seen(self, ranks=None):
+        """The same, when its status file says that only the last block is left."""
+        run = self.begin(ranks)
+        while self.status().get("done") != COUNT - BLOCK:
+            self.assertIsNone(run.poll())
+            time.sleep(0.05)
+        return run
+
+    def wake(self):
+        (self.folder / "go on").touch()
 
     def test_a_run_is_seen_until_it_ends(self):
-        for ranks in (None, 3):
-            run = self.begin(ranks)
+        for ranks in (None, 2):
+            run = self.begin_seen(ranks)
             seen = self.tool_says("top", "squares.h5", "--once")
             status = self.status()
-            self.assertEqual(status["total"], LAST)
-            self.assertIn(f"squares.h5: computing by powers on {status['host']}", seen)
+            self.assertEqual(status["total"], COUNT)
+            self.assertIn(f"squares.h5: computing by waves on {status['host']}", seen)
             self.assertIn(f"(process {status['process']}), {ranks or 1} ranks x 1 threads: ", seen)
             percent, done = re.search(r" ([\d.]+) %, (\d+) of \d+, .*/s, ETA ", seen).groups()
-            self.assertEqual(int(done), status["done"])
-            self.assertAlmostEqual(float(percent), 100 * int(done) / LAST, delta=0.051)
+            self.assertEqual(int(done), COUNT - BLOCK)
+            self.assertAlmostEqual(float(percent), 100 * int(done) / COUNT, delta=0.051)
 
             watcher = start(command_of(("top", "squares.h5"), program=os.environ["PARCEL_TOOL"]), self.folder)
-            self.wake(run)
+            self.wake()
             self.assertEqual(finish(run).code, 0)
             self.assertTrue(finish(watcher).stdout.endswith("squares.h5: finished\n"))
-            self.assertEqual(self.names(), ["squares.h5"])
+            self.assertEqual(self.names(), ["go on", "squares.h5"])
             self.assertEqual(self.tool_says("top", "squares.h5", "--once"), "squares.h5: finished\n")
-            (self.folder / "squares.h5").unlink()
+            for name in self.names():
+                (self.folder / name).unlink()
+
+    def test_a_run_without_a_status_file_is_seen_by_its_ledger(self):
+        for ranks in (None, 2):
+            run = self.begin(ranks, "hide")
+            blocks = COUNT // BLOCK
+            outcome = self.run_tool("top", "squares.h5", "--once")
+            while f" {blocks - 1} of {blocks} blocks" not in outcome.stdout:
+                self.assertIsNone(run.poll(), outcome)
+                time.sleep(0.05)
+                outcome = self.run_tool("top", "squares.h5", "--once")
+            self.assertEqual((outcome.code, outcome.stderr), (0, ""))
+            self.assertRegex(outcome.stdout, r"^squares.h5: computing by waves \(process \d+ on .* since .*\): 90.0 %, ")
+            watcher = start(command_of(("top", "squares.h5"), program=os.environ["PARCEL_TOOL"]), self.folder)
+            self.wake()
+            self.assertEqual(finish(run).code, 0)
+            self.assertTrue(finish(watcher).stdout.endswith("squares.h5: finished\n"))
+            for name in self.names():
+                (self.folder / name).unlink()
+
+    def test_a_killed_run_without_a_status_file_is_gone(self):
+        run = self.begin(None, "hide")
+        while "of" not in self.run_tool("top", "squares.h5", "--once").stdout:
+            self.assertIsNone(run.poll())
+            time.sleep(0.05)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        outcome = self.run_tool("top", "squares.h5", "--once")
+        self.assert_fails(outcome, 1, f"process {run.pid} on ", "is gone", "--resume")
 
     def test_a_run_ends_early(self):
-        outcome = self.run_program("--deadline=0.5", *SLOW)
+        outcome = self.run_program("--deadline=0.001", *SLOW)
         self.assertEqual((outcome.code, self.names()), (75, ["squares.h5.part"]))
         self.assert_fails(self.run_tool("top", "squares.h5"), 1, "'squares.h5.part' is there", "--resume")
 
     def test_a_killed_run_is_said_to_be_stale(self):
-        run = self.begin()
+        run = self.begin_seen()
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
         outcome = self.run_tool("top", "squares.h5", "--once")
         self.assert_fails(outcome, 1, f"(process {run.pid})", "last heard of", "--resume")
-        self.assertEqual(self.run_program("--resume", *SLOW).code, 0)
-        self.assertEqual(self.names(), ["squares.h5"])
 
     def test_a_silent_run_on_another_host_is_stale(self):
-        self.begin()
+        self.begin_seen()
         status = {**self.status(), "host": "elsewhere"}
-        cases = (("computing", 5, 0), ("computing", 60, 1), ("closing", 60, 0), ("closing", 3600, 1))
+        cases = (("computing", -3600, 0), ("computing", 60, 1), ("closing", 60, 0), ("closing", 3600, 1))
         for phase, age, code in cases:
             changed = {**status, "phase": phase, "updated": time.time() - age}
-            (self.folder / STATUS).write_text(json.dumps(changed))
-            outcome = self.run_tool("top", "squares.h5", "--once")
+            (self.folder / "other.h5.part.status.json").write_text(json.dumps(changed))
+            outcome = self.run_tool("top", "other.h5", "--once")
             self.assertEqual(outcome.code, code, (phase, age, outcome))
-        (self.folder / STATUS).write_text(json.dumps(status))
 
     def test_a_status_that_cannot_be_written_is_a_warning(self):
         (self.folder / STATUS).mkdir()

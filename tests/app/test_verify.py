@@ -32,6 +32,57 @@ class Verify(ToolTest):
                 self.assertEqual(re.findall(r"^damaged: .*$", outcome.stdout, re.M),
                                  ["damaged: blocks 2..4, indices 201..500", "damaged: block 70, indices 7001..7100"])
 
+    def add(self, name):
+        """What other programs do to a file: an attribute, then a dataset of their own."""
+        with h5py.File(self.folder / name, "r+") as file:
+            file.attrs["note"] = "seen by us"
+            file["ours"] = [1, 2, 3]
+
+    def test_a_file_to_which_something_was_added_is_named_so_and_its_values_are_checked(self):
+        for options in ((), ("--compress",)):
+            self.make_squares("squares.h5", "1..10000", "-b", "100", "-p", "2,3", "--force", *options)
+            self.add("squares.h5")
+            for ranks in (None, 3):
+                outcome = self.run_tool("verify", "squares.h5", ranks=ranks)
+                self.assert_fails(outcome, 1, "changed after it was finished", "bytes more", "blocks are good")
+                self.assertNotIn("damaged", outcome.stdout + outcome.stderr)
+                self.assertRegex(outcome.stdout, r"10000 positions, (\d+) of \1 blocks are good")
+
+    def test_a_file_to_which_something_was_added_is_read_with_a_warning(self):
+        self.make_squares("one.h5", "1..1000")
+        self.make_squares("same.h5", "1..1000")
+        self.make_squares("next.h5", "1001..2000")
+        before = self.tool_says("export", "one.h5")
+        self.add("one.h5")
+        for command in (("info", "one.h5"), ("export", "one.h5"), ("diff", "one.h5", "same.h5"),
+                        ("merge", "whole.h5", "one.h5", "next.h5")):
+            outcome = self.run_tool(*command, ranks=3 if command[0] in ("diff", "merge") else None)
+            self.assertEqual(outcome.code, 0, outcome)
+            self.assertEqual(len(outcome.messages), 1, outcome)
+            self.assertIn("parcel: warning: 'one.h5' was changed after it was finished", outcome.messages[0])
+            if command[0] == "export":
+                self.assertEqual(outcome.stdout, before)
+        self.tool_says("verify", "whole.h5")
+
+    def test_a_file_to_which_something_was_added_is_not_sealed_again(self):
+        self.make_squares("squares.h5", "1..1000")
+        self.add("squares.h5")
+        before = (self.folder / "squares.h5").read_bytes()
+        for option in ("--resume", "--retry-failed"):
+            outcome = self.run_program(option, "1..1000")
+            self.assert_refused(outcome, 1, "changed after it was finished")
+            self.assertEqual((self.folder / "squares.h5").read_bytes(), before)
+
+    def test_a_bad_block_is_found_beside_what_was_added(self):
+        self.make_squares("squares.h5", "1..10000", "-b", "100")
+        self.add("squares.h5")
+        with h5py.File(self.folder / "squares.h5") as file:
+            place = file["squares"].id.get_offset()
+        self.change_bytes("squares.h5", place + 8 * 250)
+        outcome = self.run_tool("verify", "squares.h5")
+        self.assert_fails(outcome, 1, "1 of its 100 blocks are bad")
+        self.assertIn("damaged: block 2, indices 201..300", outcome.stdout)
+
     def test_unfinished_file_is_not_complete(self):
         self.make_part("squares.h5", "1..100000", "-b", "10")
         outcome = self.run_tool("verify", "squares.h5.part", ranks=3)

@@ -8,7 +8,7 @@
 
 #include "results_test.h"
 
-enum { POSITIONS = 40000, BLOCK = 40, BLOCKS = POSITIONS / BLOCK, SEEDS = 40 };
+enum { POSITIONS = 40000, BLOCK = 40, BLOCKS = POSITIONS / BLOCK, SEEDS = 40, LARGE_BLOCK = 32768 };
 
 static atomic_llong visits[POSITIONS]; /* on this rank */
 
@@ -125,6 +125,36 @@ static void intervals_hold_the_truth_as_often_as_they_say(void **state)
   assert_all(sum / SEEDS > 0.95 * truth.bytes.value && sum / SEEDS < 1.05 * truth.bytes.value);
 }
 
+/* As long to compute, but every other block is noise, which takes long to compress, and the others are
+ * zeros. */
+static parcel_status every_other_is_noise(void *ctx, const parcel_slice *slice, void *const columns[])
+{
+  uint64_t *values = columns[0];
+  (void)ctx;
+  for (parcel_index i = 0; i < slice->count; ++i) {
+    const uint64_t position = (uint64_t)(slice->position + i);
+    uint64_t bits = position * 0x9e3779b97f4a7c15U;
+    bits ^= bits >> 29;
+    bits *= 0xbf58476d1ce4e5b9U;
+    values[i] = (bits ^ bits >> 27) * (position / LARGE_BLOCK % 2);
+  }
+  return PARCEL_OK;
+}
+
+static void intervals_of_time_know_of_writing(void **state)
+{
+  const results_fixture *fixture = *state;
+  parcel_sweep sweep = sweep_of(96 * (parcel_index)LARGE_BLOCK);
+  parcel_sample_options options = packed(0.333, 3);
+  parcel_sample_report report;
+  options.compression.level = 9;
+  sweep.kernel = every_other_is_noise;
+  sweep.block = LARGE_BLOCK;
+  assert_status(parcel_sample_run(fixture->world, &sweep, fixture->path, &options, NULL, &report), PARCEL_OK);
+  assert_all(report.blocks == 32);
+  assert_all(report.worker_seconds.high - report.worker_seconds.low > 0.2 * report.worker_seconds.value);
+}
+
 static void a_plain_file_has_the_size_that_is_told(void **state)
 {
   const results_fixture *fixture = *state;
@@ -187,6 +217,7 @@ int main(void)
       results_test(blocks_are_computed_once_and_whole),
       results_test(a_seed_chooses_the_same_blocks_again_and_another_seed_others),
       results_test(intervals_hold_the_truth_as_often_as_they_say),
+      results_test(intervals_of_time_know_of_writing),
       results_test(a_plain_file_has_the_size_that_is_told),
       results_test(small_sweeps_are_taken_whole),
       results_test(failures_end_it_or_are_counted),

@@ -117,6 +117,28 @@ static void fail_cuts_only_what_does_not_fit(void **state)
   }
 }
 
+/* 510 bytes, and then a character of 2 bytes that ends at the last byte, or would end behind it. */
+static void fail_cuts_between_characters(void **state)
+{
+  char text[PARCEL_ERROR_SIZE + 8];
+  (void)state;
+  for (int before = PARCEL_ERROR_SIZE - 4; before < PARCEL_ERROR_SIZE; ++before) {
+    const int fit = (PARCEL_ERROR_SIZE - 1 - before) / 2;
+    memset(text, 'x', sizeof text);
+    strcpy(text + before, "\xc3\xa9\xc3\xa9\xc3\xa9");
+    parcel_fail(PARCEL_IO, "%s", text);
+    assert_int_equal(strlen(parcel_last_error()), before + 2 * fit);
+    assert_memory_equal(parcel_last_error(), text, (size_t)(before + 2 * fit));
+  }
+}
+
+static void fail_makes_one_line_of_utf8(void **state)
+{
+  (void)state;
+  parcel_fail(PARCEL_IO, "cannot read '%s':\n%s\r\n\tdone\x1b[0m\x7f", "caf\xe9", "\xc3\xa9t\xc3\xa9");
+  assert_string_equal(parcel_last_error(), "cannot read 'caf\xef\xbf\xbd': \xc3\xa9t\xc3\xa9   done [0m ");
+}
+
 typedef struct other_thread {
   char before[PARCEL_ERROR_SIZE];
   char after[PARCEL_ERROR_SIZE];
@@ -154,6 +176,8 @@ int main(void)
       cmocka_unit_test(fail_returns_its_status_and_keeps_the_text),
       cmocka_unit_test(fail_takes_its_own_last_error_as_argument),
       cmocka_unit_test(fail_cuts_only_what_does_not_fit),
+      cmocka_unit_test(fail_cuts_between_characters),
+      cmocka_unit_test(fail_makes_one_line_of_utf8),
       cmocka_unit_test(last_error_belongs_to_its_thread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,6 +188,13 @@ static powers_sum value_at(const uint64_t *column, parcel_index position, int ex
   return exponent % 2 == 0 ? (powers_sum)column[position] : (powers_sum)(int64_t)column[position];
 }
 
+/* A block of these values is in the file. */
+static void observe(powers *powers, parcel_index count, void *const columns[])
+{
+  const parcel_block block = {.positions = {0, count}, .columns = (const void *const *)columns};
+  assert_ok(powers_observe(powers, &block));
+}
+
 /* Runs the kernel over the range and compares every value, the sum of them and the closed form with 128-bit
  * arithmetic. */
 static void assert_computed_rightly(parcel_range range, int exponent)
@@ -202,6 +209,7 @@ static void assert_computed_rightly(parcel_range range, int exponent)
   make_powers(exponent, &powers);
   assert_ok(powers_check(&powers, range));
   assert_ok(powers_kernel(&powers, &slice, columns));
+  observe(&powers, range.count, columns);
   for (parcel_index p = 0; p < range.count; ++p) {
     const powers_sum power = naive_power(parcel_range_at(range, p), exponent);
     if (value_at(values, p, exponent) != power)
@@ -249,6 +257,22 @@ static void powers_of_fewer_values_than_the_exponent_are_exact(void **state)
         assert_computed_rightly((parcel_range){.first = first, .step = 1, .count = count}, exponent);
         assert_computed_rightly((parcel_range){.first = first, .step = -2, .count = count}, exponent);
       }
+}
+
+/* As when a worker process dies and its slice is computed again. */
+static void powers_of_a_slice_computed_twice_count_once(void **state)
+{
+  static uint64_t values[3];
+  const parcel_slice slice = {.first = 1, .step = 1, .count = 3};
+  void *const columns[] = {values};
+  powers powers;
+  (void)state;
+  make_powers(2, &powers);
+  assert_ok(powers_kernel(&powers, &slice, columns));
+  assert_true(powers_sum_of(&powers, 0) == 0);
+  assert_ok(powers_kernel(&powers, &slice, columns));
+  observe(&powers, slice.count, columns);
+  assert_true(powers_sum_of(&powers, 0) == 1 + 4 + 9);
 }
 
 static void powers_of_random_ranges_are_exact(void **state)
@@ -334,7 +358,9 @@ static parcel_status compute(void *ctx, parcel_span positions, int worker)
   (void)worker;
   for (int c = 0; c < job->powers.count; ++c)
     columns[c] = job->columns[c] + positions.begin;
-  return powers_kernel(&job->powers, &slice, columns);
+  const parcel_block block = {.positions = positions, .columns = (const void *const *)columns};
+  const parcel_status status = powers_kernel(&job->powers, &slice, columns);
+  return status ? status : powers_observe(&job->powers, &block);
 }
 
 static void powers_of_several_threads_add_up(void **state)
@@ -371,6 +397,7 @@ int main(void)
       cmocka_unit_test(powers_check_agrees_with_wide_arithmetic),
       cmocka_unit_test(powers_of_the_ends_are_exact),
       cmocka_unit_test(powers_of_fewer_values_than_the_exponent_are_exact),
+      cmocka_unit_test(powers_of_a_slice_computed_twice_count_once),
       cmocka_unit_test(powers_of_random_ranges_are_exact),
       cmocka_unit_test(powers_closed_form_of_the_longest_ranges),
       cmocka_unit_test(powers_sum_format_writes_any_128_bits),

@@ -10,7 +10,8 @@
  *
  *  Everything in the file is checked before it is believed: a damaged file is refused, with a reason, and
  *  never trusted with a size or a place. A finished file is compared with its seal (parcel/results.h) before
- *  HDF5 sees it, so that with the ledger's checksums no changed byte goes unnoticed. In a .part the seal does
+ *  HDF5 sees it, so that with the ledger's checksums no changed byte goes unnoticed; one that has only grown
+ *  since is read with a warning (parcel_reader_warning). In a .part the seal does
  *  not count.
  *
  *  Memory: O(columns + provenance + failures), never O(n).
@@ -43,7 +44,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_reader_open(const char *path, 
 /** *reader becomes NULL; NULL is fine. */
 PARCEL_API void parcel_reader_close(parcel_reader **reader);
 
-/* ---- what it holds; all texts are the reader's, valid until it is closed ---- */
+/* ---- what it holds; all texts are the reader's, valid until it is closed,
+ *      and UTF-8: a byte that is not UTF-8 in the file is U+FFFD here ---- */
 
 /** The name it was opened by. */
 PARCEL_API const char *parcel_reader_path(const parcel_reader *reader);
@@ -62,6 +64,11 @@ PARCEL_API int parcel_reader_column(const parcel_reader *reader, const char *nam
 
 /** "running", "complete", "stopped" or "failed". */
 PARCEL_API const char *parcel_reader_status(const parcel_reader *reader);
+
+/** What is wrong with a file that can be read all the same; "" if nothing is. A finished file to which
+ *  another program has added attributes or datasets is no longer covered by its seal: its values may be
+ *  read, and parcel_reader_check_block tells whether they are good. */
+PARCEL_API const char *parcel_reader_warning(const parcel_reader *reader);
 
 /** An attribute of the file (title, history, source, Conventions) as text; "" if there is none. */
 PARCEL_API const char *parcel_reader_attribute(const parcel_reader *reader, const char *name);

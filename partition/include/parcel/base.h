@@ -92,8 +92,9 @@ PARCEL_API int parcel_status_exit_code(parcel_status status);
 PARCEL_API const char *parcel_last_error(void);
 
 /** Records the calling thread's failure in words and returns `status`, so that a kernel or a sink can write
- *  `return parcel_fail(PARCEL_KERNEL, "no root above %g", x);`. The text becomes one line: control characters
- *  in it turn into spaces, and what is beyond PARCEL_ERROR_SIZE - 1 bytes is cut. */
+ *  `return parcel_fail(PARCEL_KERNEL, "no root above %g", x);`. The text becomes one line of UTF-8: control
+ *  characters turn into spaces, bytes that are not UTF-8 into U+FFFD, and what is beyond PARCEL_ERROR_SIZE
+ *  - 1 bytes is cut, between two characters. */
 PARCEL_API parcel_status parcel_fail(parcel_status status, const char *format, ...) PARCEL_PRINTF(2, 3);
 
 /** Room for the longest recorded failure and its closing zero, in bytes. */
