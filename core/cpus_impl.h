@@ -16,8 +16,4 @@ typedef struct parcel_cpus {
 /** Asks the system. Never fails: what cannot be found out limits nothing. */
 parcel_cpus parcel__cpus_of_process(void);
 
-/** The quota in a cgroup v2 cpu.max ("max 100000", "150000 100000") or v1 quota and period, rounded up to
- *  whole CPUs; INT_MAX for none. */
-int parcel__cpus_of_quota(const char *quota, const char *period);
-
 #endif
