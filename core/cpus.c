@@ -6,7 +6,9 @@
 #include <hwloc.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cgroup_impl.h"
 
@@ -49,5 +51,35 @@ parcel_cpus parcel__cpus_of_process(void)
   const int mask = read_mask(cpus.list, sizeof cpus.list);
   const int quota = parcel__cgroup_cpus("");
   cpus.allowed = quota < mask ? quota : mask;
+  return cpus;
+}
+
+/* Whoever asks for all CPUs gets those that its cpuset has (sched_setaffinity(2)). */
+int parcel__cpus_if_unbound(void)
+{
+  char list[PARCEL_CPU_LIST_SIZE];
+  cpu_set_t before;
+  cpu_set_t all;
+  memset(&all, 0xff, sizeof all);
+  const bool is_known = sched_getaffinity(0, sizeof before, &before) == 0; /* not of more than 1024 CPUs */
+  const bool is_unbound = is_known && sched_setaffinity(0, sizeof all, &all) == 0;
+  const int mask = read_mask(list, sizeof list);
+  if (is_unbound)
+    (void)sched_setaffinity(0, sizeof before, &before);
+  const int quota = parcel__cgroup_cpus("");
+  return quota < mask ? quota : mask;
+}
+
+int parcel__cpus_together(const parcel_cpus all[], int count)
+{
+  hwloc_bitmap_t together = hwloc_bitmap_alloc();
+  hwloc_bitmap_t one = hwloc_bitmap_alloc();
+  for (int r = 0; r < count; ++r) {
+    hwloc_bitmap_list_sscanf(one, all[r].list);
+    hwloc_bitmap_or(together, together, one);
+  }
+  const int cpus = hwloc_bitmap_weight(together);
+  hwloc_bitmap_free(one);
+  hwloc_bitmap_free(together);
   return cpus;
 }

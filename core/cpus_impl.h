@@ -16,4 +16,10 @@ typedef struct parcel_cpus {
 /** Asks the system. Never fails: what cannot be found out limits nothing. */
 parcel_cpus parcel__cpus_of_process(void);
 
+/** CPUs that this process could use if it were not bound: what cpusets and quotas leave it of the host. */
+int parcel__cpus_if_unbound(void);
+
+/** CPUs in any of the masks. */
+int parcel__cpus_together(const parcel_cpus all[], int count);
+
 #endif
