@@ -112,7 +112,7 @@ static void run_batch(parcel__seat *seat, int first)
   }
   if (count == 0)
     return;
-  memcpy(seat->given, tasks, (size_t)count * sizeof *tasks);
+  memcpy(seat->given, tasks, (size_t)count * sizeof(parcel__task *));
   seat->given_count = count;
   runner->run(runner->ctx, seat->worker, tasks, count);
   seat->given_count = 0;
@@ -344,7 +344,7 @@ static void serve(parcel__seat *seat)
   pthread_mutex_lock(&executor->mutex);
 }
 
-static void leave_early(void *seat);
+static void leave_early(void *argument);
 
 static void *run_seat(void *argument)
 {

@@ -174,14 +174,14 @@ static parcel_status check_that_nothing_runs(void)
   if (is_initialised)
     return parcel_fail(PARCEL_INVALID, "MPI is initialised already, and a fork now would endanger it; call "
                                        "parcel_workers_prepare before MPI_Init and parcel_world_open");
-  if (parcel__await_rest(longest_wait_seconds))
-    return parcel_fail(
-        PARCEL_INVALID,
-        "%s, and a fork now could leave its locks held for ever; call parcel_workers_prepare first "
-        "of all in main, or have a library that starts threads by itself start none or let them "
-        "sleep (OPENBLAS_NUM_THREADS=1, OMP_WAIT_POLICY=passive)",
-        parcel_last_error());
-  return PARCEL_OK;
+  if (!parcel__await_rest(longest_wait_seconds))
+    return PARCEL_OK;
+  return parcel_fail(
+      PARCEL_INVALID,
+      "%s, and a fork now could leave its locks held for ever; call parcel_workers_prepare first of "
+      "all in main, or have a library that starts threads by itself start none or let them sleep "
+      "(OPENBLAS_NUM_THREADS=1, OMP_WAIT_POLICY=passive)",
+      parcel_last_error());
 }
 
 static parcel_status make_board(void)

@@ -98,6 +98,7 @@ parcel_status parcel__apportion(parcel_index n, int parts, const double weights[
   parcel_index left = n;
   for (int part = 0; part < parts; ++part) {
     const wide product = (wide)n * scaled(weights[part], largest);
+    /* The largest weight alone makes the total 2^62. NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
     offsets[part + 1] = (parcel_index)(product / total);
     remainders[part] = (remainder_of){.remainder = product % total, .part = part};
     left -= offsets[part + 1];
