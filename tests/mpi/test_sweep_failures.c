@@ -424,7 +424,7 @@ static void blocks_that_are_together_as_large_as_the_memory_are_refused(void **s
   sweep.threads = 1;
   assert_status(parcel_sweep_run(*state, &sweep, parcel_sink_null(), NULL, NULL), PARCEL_MEMORY);
   assert_same_text(parcel_last_error());
-  assert_all(strstr(parcel_last_error(), "use a smaller block (--block) or fewer threads") != NULL);
+  assert_all(strstr(parcel_last_error(), "use a smaller block or fewer threads") != NULL);
 }
 
 int main(void)
