@@ -46,7 +46,7 @@ endfunction()
 
 # parcel_add_script(NAME squares SCRIPT test_squares.py [ARGUMENTS ...] LABELS app TIMEOUT 300)
 # A Python (unittest) or shell script. It finds in its environment PARCEL_BUILD (the build folder), PARCEL_SOURCE (the
-# checkout), PARSQUARES and MPIRUN; exit code 77 means skipped, with the reason in a line of its output
+# checkout), PARSQUARES, MPIRUN and PARCEL_HAS_FAULTS (1 or 0: whether PARCEL_FAULT is heard); exit code 77 means skipped, with the reason in a line of its output
 # that begins with "skipped: ".
 function(parcel_add_script)
   cmake_parse_arguments(arg "" "NAME;SCRIPT;TIMEOUT" "ARGUMENTS;LABELS" ${ARGN})
@@ -57,5 +57,6 @@ function(parcel_add_script)
   parcel_register_test(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT} ${interpreter}
                        ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT} ${arg_ARGUMENTS})
   set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT PARCEL_BUILD=${PROJECT_BINARY_DIR}
-               PARCEL_SOURCE=${PROJECT_SOURCE_DIR} PARSQUARES=$<TARGET_FILE:parsquares> MPIRUN=${MPIEXEC_EXECUTABLE})
+               PARCEL_SOURCE=${PROJECT_SOURCE_DIR} PARSQUARES=$<TARGET_FILE:parsquares> MPIRUN=${MPIEXEC_EXECUTABLE}
+               PARCEL_HAS_FAULTS=$<BOOL:${PARCEL_FAULTS}>)
 endfunction()

@@ -70,7 +70,8 @@ static parcel_status hear(const char *name, int in, double end, char *answer, si
   }
 }
 
-/* A program that closed its output may still take its time to end. */
+/* A program that closed its output may still take its time to end. Where nobody can be told how it ended,
+ * since SIGCHLD is ignored or somebody else waits for every child, its answer counts all the same. */
 static parcel_status await_end(const char *name, pid_t child, double end)
 {
   const struct timespec pause = {.tv_nsec = 1000000};
@@ -82,7 +83,7 @@ static parcel_status await_end(const char *name, pid_t child, double end)
     nanosleep(&pause, NULL);
   }
   if (ended < 0)
-    return parcel_fail(PARCEL_SYSTEM, "cannot wait for '%s': %m", name);
+    return errno == ECHILD ? PARCEL_OK : parcel_fail(PARCEL_SYSTEM, "cannot wait for '%s': %m", name);
   if (!WIFEXITED(how) || WEXITSTATUS(how) != 0)
     return parcel_fail(PARCEL_SYSTEM, "'%s' failed", name);
   return PARCEL_OK;
@@ -108,7 +109,8 @@ parcel_status parcel__ask(const char *const argv[], double timeout_seconds, char
     status = await_end(argv[0], child, end);
   if (status == PARCEL_TIMEOUT) {
     kill(-child, SIGKILL);
-    waitpid(child, NULL, 0);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+      ;
   }
   return status;
 }

@@ -3,6 +3,7 @@
  * not know how prints local time, as qstat does. */
 #include <parcel/batch.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,7 @@ static const char *find_value(const char *text, const char *name)
 
 static parcel_status fail_to_read(const char *program, const char *answer)
 {
-  return parcel_fail(PARCEL_SYSTEM, "'%s' answered '%.*s', which is no time", program,
+  return parcel_fail(PARCEL_SYSTEM, "'%s' answered '%.*s', which is no time of this job", program,
                      (int)strcspn(answer, "\n"), answer);
 }
 
@@ -98,17 +99,46 @@ static bool has_no_limit(const char *answer)
   return false;
 }
 
+/* One line for each part of a heterogeneous job, which ends with the first of them.
+ *
+ * id  with which the lines of this job begin; NULL: all are */
+static parcel_status read_squeue(const char *answer, const char *id, double *out)
+{
+  const size_t length = id ? strlen(id) : 0;
+  double first = INFINITY;
+  bool is_found = false;
+  for (const char *line = answer; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+    double end = INFINITY;
+    if (id && (strncmp(line, id, length) != 0 || line[length] != ' '))
+      continue;
+    const char *text = id ? line + length + 1 : line;
+    if (!has_no_limit(text) && !read_moment(text, "%Y-%m-%dT%H:%M:%S", &end))
+      return fail_to_read("squeue", text);
+    first = end < first ? end : first;
+    is_found = true;
+  }
+  *out = isinf(first) ? 0 : first;
+  return is_found ? PARCEL_OK : fail_to_read("squeue", answer);
+}
+
+/* The last member of an array has the array's own number, for which squeue tells of all members: so the
+ * member is asked for as a member, and only what is said of its own number (%A) is believed. */
 static parcel_status ask_squeue(const char *job, double timeout_seconds, double *out)
 {
-  const char *const command[] = {"env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", job, "-o", "%e", NULL};
-  char answer[256];
+  const char *array = getenv("SLURM_ARRAY_JOB_ID");
+  const char *member = getenv("SLURM_ARRAY_TASK_ID");
+  const bool is_member = array && *array && member && *member;
+  char asked[128];
+  char answer[4096];
+  snprintf(asked, sizeof asked, "%s%s%s", is_member ? array : job, is_member ? "_" : "",
+           is_member ? member : "");
+  const char *const command[] = {"env", "SLURM_TIME_FORMAT=%s",     "squeue", "-h", "-j", asked,
+                                 "-o",  is_member ? "%A %e" : "%e", NULL};
   *out = 0;
   const parcel_status status = parcel__ask(command, timeout_seconds, answer, sizeof answer);
   if (status)
     return parcel_fail(status, "squeue: %s", parcel_last_error());
-  if (has_no_limit(answer) || read_moment(answer, "%Y-%m-%dT%H:%M:%S", out))
-    return PARCEL_OK;
-  return fail_to_read("squeue", answer);
+  return read_squeue(answer, is_member ? job : NULL, out);
 }
 
 /* The variable does not follow when the limit is prolonged: a moment that has passed was the end once. */

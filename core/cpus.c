@@ -1,16 +1,16 @@
 /* The mask comes from sched_getaffinity, which sees taskset, mpirun's and srun's binding and cpusets
- * alike. Quotas (containers, batch systems) are read from the cgroup file systems, from the process's own
- * group up to the root: any level may set the tightest. hwloc's bitmaps hold and print the mask; its
- * topology is not needed, nor its 20 ms. */
+ * alike. Quotas (containers, batch systems) are the control groups'. hwloc's bitmaps hold and print the mask;
+ * its topology is not needed, nor its 20 ms. */
 #include "cpus_impl.h"
 
 #include <hwloc.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cgroup_impl.h"
 
 static int clamp_to_int(long long value)
 {
@@ -38,88 +38,6 @@ static int read_mask(char *list, size_t size)
   return count > 0 ? count : 1;
 }
 
-int parcel__cpus_of_quota(const char *quota, const char *period)
-{
-  const long long allowed = strtoll(quota, NULL, 10); /* 0 for "max", -1 for no quota in v1 */
-  const long long per = strtoll(period, NULL, 10);
-  if (allowed <= 0 || per <= 0)
-    return INT_MAX;
-  return clamp_to_int((allowed - 1) / per + 1);
-}
-
-static bool read_line(const char *folder, const char *file, char *line, int size)
-{
-  char path[PATH_MAX];
-  if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
-    return false;
-  FILE *stream = fopen(path, "re");
-  if (!stream)
-    return false;
-  const bool is_read = fgets(line, size, stream) != NULL;
-  fclose(stream);
-  return is_read;
-}
-
-static int quota_of_group(const char *folder)
-{
-  char quota[64];
-  char period[64];
-  if (read_line(folder, "cpu.max", quota, sizeof quota)) {
-    const char *space = strchr(quota, ' ');
-    return space ? parcel__cpus_of_quota(quota, space + 1) : INT_MAX;
-  }
-  if (read_line(folder, "cpu.cfs_quota_us", quota, sizeof quota) &&
-      read_line(folder, "cpu.cfs_period_us", period, sizeof period))
-    return parcel__cpus_of_quota(quota, period);
-  return INT_MAX;
-}
-
-/* The tightest quota from group (a path like "/a/b") up to the root of the hierarchy mounted at `root`. */
-static int quota_of_hierarchy(const char *root, const char *group)
-{
-  char folder[PATH_MAX];
-  int least = INT_MAX;
-  if (snprintf(folder, sizeof folder, "%s%s", root, group) >= (int)sizeof folder)
-    return INT_MAX;
-  for (;;) {
-    const int quota = quota_of_group(folder);
-    least = quota < least ? quota : least;
-    char *slash = strrchr(folder, '/');
-    if (!slash || (size_t)(slash - folder) < strlen(root))
-      return least;
-    *slash = '\0';
-  }
-}
-
-/* Lines of /proc/self/cgroup are "0::/path" (v2) and "N:controllers:/path" (v1). */
-static int read_quota(void)
-{
-  char line[PATH_MAX];
-  int least = INT_MAX;
-  FILE *stream = fopen("/proc/self/cgroup", "re");
-  while (stream && fgets(line, sizeof line, stream)) {
-    char *controllers = strchr(line, ':');
-    char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!group)
-      continue;
-    *controllers++ = '\0';
-    *group++ = '\0';
-    group[strcspn(group, "\n")] = '\0';
-    const char *root = NULL;
-    if (*controllers == '\0')
-      root = "/sys/fs/cgroup";
-    else if (strcmp(controllers, "cpu") == 0 || strstr(controllers, "cpu,"))
-      root = "/sys/fs/cgroup/cpu";
-    if (root) {
-      const int quota = quota_of_hierarchy(root, strcmp(group, "/") == 0 ? "" : group);
-      least = quota < least ? quota : least;
-    }
-  }
-  if (stream)
-    fclose(stream);
-  return least;
-}
-
 static int read_per_task(void)
 {
   const char *text = getenv("SLURM_CPUS_PER_TASK");
@@ -131,7 +49,37 @@ parcel_cpus parcel__cpus_of_process(void)
 {
   parcel_cpus cpus = {.per_task = read_per_task()};
   const int mask = read_mask(cpus.list, sizeof cpus.list);
-  const int quota = read_quota();
+  const int quota = parcel__cgroup_cpus("");
   cpus.allowed = quota < mask ? quota : mask;
+  return cpus;
+}
+
+/* Whoever asks for all CPUs gets those that its cpuset has (sched_setaffinity(2)). */
+int parcel__cpus_if_unbound(void)
+{
+  char list[PARCEL_CPU_LIST_SIZE];
+  cpu_set_t before;
+  cpu_set_t all;
+  memset(&all, 0xff, sizeof all);
+  const bool is_known = sched_getaffinity(0, sizeof before, &before) == 0; /* not of more than 1024 CPUs */
+  const bool is_unbound = is_known && sched_setaffinity(0, sizeof all, &all) == 0;
+  const int mask = read_mask(list, sizeof list);
+  if (is_unbound)
+    (void)sched_setaffinity(0, sizeof before, &before);
+  const int quota = parcel__cgroup_cpus("");
+  return quota < mask ? quota : mask;
+}
+
+int parcel__cpus_together(const parcel_cpus all[], int count)
+{
+  hwloc_bitmap_t together = hwloc_bitmap_alloc();
+  hwloc_bitmap_t one = hwloc_bitmap_alloc();
+  for (int r = 0; r < count; ++r) {
+    hwloc_bitmap_list_sscanf(one, all[r].list);
+    hwloc_bitmap_or(together, together, one);
+  }
+  const int cpus = hwloc_bitmap_weight(together);
+  hwloc_bitmap_free(one);
+  hwloc_bitmap_free(together);
   return cpus;
 }

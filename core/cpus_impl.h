@@ -16,8 +16,10 @@ typedef struct parcel_cpus {
 /** Asks the system. Never fails: what cannot be found out limits nothing. */
 parcel_cpus parcel__cpus_of_process(void);
 
-/** The quota in a cgroup v2 cpu.max ("max 100000", "150000 100000") or v1 quota and period, rounded up to
- *  whole CPUs; INT_MAX for none. */
-int parcel__cpus_of_quota(const char *quota, const char *period);
+/** CPUs that this process could use if it were not bound: what cpusets and quotas leave it of the host. */
+int parcel__cpus_if_unbound(void);
+
+/** CPUs in any of the masks. */
+int parcel__cpus_together(const parcel_cpus all[], int count);
 
 #endif

@@ -198,6 +198,74 @@ parcel_status parcel_future_wait_all(parcel_future *const futures[], parcel_inde
   return PARCEL_OK;
 }
 
+/* ---- map ---- */
+
+static void open_map(parcel_executor *executor, parcel__map *map)
+{
+  pthread_mutex_lock(&executor->mutex);
+  map->next = executor->maps;
+  executor->maps = map;
+  pthread_mutex_unlock(&executor->mutex);
+}
+
+static void close_map(parcel_executor *executor, const parcel__map *map)
+{
+  pthread_mutex_lock(&executor->mutex);
+  parcel__map **link = &executor->maps;
+  while (*link != map)
+    link = &(*link)->next;
+  *link = map->next;
+  pthread_mutex_unlock(&executor->mutex);
+}
+
+/* The map of a task, if it is the first of it to fail, and how many of the map's tasks are submitted. */
+static parcel__map *find_map(const parcel__task *task, parcel_index *submitted)
+{
+  parcel_executor *executor = task->executor;
+  parcel__map *found = NULL;
+  pthread_mutex_lock(&executor->mutex);
+  for (parcel__map *map = executor->maps; map && !found; map = map->next) {
+    bool is_in = false;
+    if (atomic_load(&map->has_failed))
+      continue;
+    for (*submitted = 0; *submitted < map->count && map->futures[*submitted]; ++*submitted)
+      is_in |= map->futures[*submitted] == task;
+    if (is_in)
+      found = map;
+  }
+  if (found)
+    atomic_store(&found->has_failed, true);
+  pthread_mutex_unlock(&executor->mutex);
+  return found;
+}
+
+/* The map waits for the task that is failing, so it stays until this returns. What is submitted meanwhile
+ * is cancelled by who submits it. */
+void parcel__map_fail(parcel__task *task)
+{
+  parcel_index submitted = 0;
+  const parcel__map *map = find_map(task, &submitted);
+  for (parcel_index f = 0; map && f < submitted; ++f)
+    if (map->futures[f] != task)
+      parcel_future_cancel(map->futures[f]);
+}
+
+/* The first failure by index; a cancelled task counts only where no other has failed.
+ *
+ * text  [PARCEL_ERROR_SIZE] its words */
+static parcel_status await_map(const parcel__map *map, parcel_index submitted, char *text)
+{
+  parcel_status status = PARCEL_OK;
+  for (parcel_index f = 0; f < submitted; ++f) {
+    const parcel_status own = parcel_future_wait(map->futures[f]);
+    if (own && (!status || (status == PARCEL_CANCELLED && own != PARCEL_CANCELLED))) {
+      status = own;
+      snprintf(text, PARCEL_ERROR_SIZE, "%s", parcel_last_error());
+    }
+  }
+  return status;
+}
+
 parcel_status parcel_executor_map(parcel_executor *executor, parcel_task_body body, void *arguments,
                                   size_t stride, parcel_index count, const parcel_submit_options *options)
 {
@@ -205,28 +273,29 @@ parcel_status parcel_executor_map(parcel_executor *executor, parcel_task_body bo
     return parcel_fail(PARCEL_INVALID, "%" PRId64 " arguments to map", count);
   if (parcel__may_not_block(executor))
     return refuse_callback();
-  parcel_future **futures = calloc((size_t)count + 1, sizeof(parcel_future *));
-  if (!futures)
+  parcel__map map = {.futures = calloc((size_t)count + 1, sizeof(parcel_future *)), .count = count};
+  if (!map.futures)
     return parcel_fail(PARCEL_MEMORY, "no memory to map %" PRId64 " arguments", count);
   char text[PARCEL_ERROR_SIZE] = "";
   parcel_status status = PARCEL_OK;
   parcel_index submitted = 0;
-  while (submitted < count && !status) {
+  open_map(executor, &map);
+  while (submitted < count && !status && !atomic_load(&map.has_failed)) {
     status = parcel_executor_submit(executor, body, (char *)arguments + (size_t)submitted * stride, options,
-                                    &futures[submitted]);
+                                    &map.futures[submitted]);
     submitted += !status;
   }
   if (status)
     snprintf(text, sizeof text, "%s", parcel_last_error());
-  for (parcel_index f = 0; f < submitted; ++f) {
-    if (status)
-      parcel_future_cancel(futures[f]);
-    const parcel_status own = parcel_future_wait(futures[f]);
-    if (own && !status)
-      snprintf(text, sizeof text, "%s", parcel_last_error());
-    status = status ? status : own;
-    parcel_future_release(&futures[f]);
-  }
-  free(futures);
-  return status ? parcel_fail(status, "%s", text) : PARCEL_OK;
+  for (parcel_index f = 0; f < submitted && (status || atomic_load(&map.has_failed)); ++f)
+    parcel_future_cancel(map.futures[f]);
+  char words[PARCEL_ERROR_SIZE] = "";
+  const parcel_status failure = await_map(&map, submitted, words);
+  close_map(executor, &map);
+  for (parcel_index f = 0; f < submitted; ++f)
+    parcel_future_release(&map.futures[f]);
+  free(map.futures);
+  if (status)
+    return parcel_fail(status, "%s", text);
+  return failure ? parcel_fail(failure, "%s", words) : PARCEL_OK;
 }

@@ -113,6 +113,14 @@ static void count_end(parcel_executor *executor)
   pthread_mutex_unlock(&executor->mutex);
 }
 
+/* ---- then-callbacks ---- */
+
+typedef struct told {
+  parcel__watch *next; /* callbacks to come, oldest first */
+  parcel_status status;
+  char text[PARCEL_ERROR_SIZE];
+} told;
+
 static void call_back(parcel__watch *watch, parcel_status status, const char *text)
 {
   parcel__seat *seat = parcel__current_seat;
@@ -121,9 +129,29 @@ static void call_back(parcel__watch *watch, parcel_status status, const char *te
   if (status)
     parcel_fail(status, "%s", text);
   watch->callback(watch->ctx, status);
-  free(watch);
   if (seat)
     --seat->callbacks;
+}
+
+static void call_back_rest(void *told);
+
+/* A callback in which the thread ends keeps no other from being called. */
+static void call_back_all(void *argument)
+{
+  told *told = argument;
+  pthread_cleanup_push(call_back_rest, told);
+  while (told->next) {
+    parcel__watch watch = *told->next;
+    free(told->next);
+    told->next = watch.next;
+    call_back(&watch, told->status, told->text);
+  }
+  pthread_cleanup_pop(0);
+}
+
+static void call_back_rest(void *told)
+{
+  parcel__run_apart(call_back_all, told);
 }
 
 /* Of a list that is newest first: tells each parcel_completed, and returns the then-callbacks, oldest
@@ -143,59 +171,79 @@ static parcel__watch *tell_completed(parcel__watch *watch)
   return callbacks;
 }
 
-/* Whoever sees DONE may release the task: its watches come off before, and nothing of it is touched after. */
-static unsigned set_done_of_watched(parcel__task *task)
+static void end_task(parcel__task *task, parcel_executor *executor, unsigned before)
 {
-  parcel_executor *executor = task->executor;
-  const parcel_status status = task->status;
-  char text[PARCEL_ERROR_SIZE];
-  snprintf(text, sizeof text, "%s", text_of(task));
+  if (before & PARCEL__RELEASED && !(before & PARCEL__QUEUED))
+    give_back(task);
+  count_end(executor);
+}
+
+typedef struct ended {
+  parcel__task *task;
+  parcel_executor *executor;
+  unsigned before;
+} ended;
+
+static void end_told_task(void *argument)
+{
+  const ended *ended = argument;
+  end_task(ended->task, ended->executor, ended->before);
+}
+
+/* Whoever sees DONE may release the task: its watches come off before, and nothing of it is touched after but
+ * what is the last one's to do. */
+static void set_done_of_watched(parcel__task *task, parcel_executor *executor)
+{
+  told told = {.status = task->status};
+  ended ended = {.task = task, .executor = executor};
+  snprintf(told.text, sizeof told.text, "%s", text_of(task));
   pthread_mutex_lock(&executor->mutex);
   parcel__watch *watches = task->watches;
   task->watches = NULL;
-  const unsigned before = atomic_fetch_or_explicit(&task->state, PARCEL__DONE, memory_order_acq_rel);
-  parcel__watch *callbacks = tell_completed(watches);
+  ended.before = atomic_fetch_or_explicit(&task->state, PARCEL__DONE, memory_order_acq_rel);
+  told.next = tell_completed(watches);
   pthread_mutex_unlock(&executor->mutex);
-  if (before & PARCEL__WAITED)
+  if (ended.before & PARCEL__WAITED)
     parcel__futex_wake(&task->state, INT_MAX);
-  for (parcel__watch *next; callbacks; callbacks = next) {
-    next = callbacks->next;
-    call_back(callbacks, status, text);
-  }
-  return before;
+  pthread_cleanup_push(end_told_task, &ended);
+  call_back_all(&told);
+  pthread_cleanup_pop(1);
 }
 
 /* A failure of a task that no future refers to is noted before the task is over, so that who waits for the
  * executor finds it. A watched task needs no such care: its callback looks at it, or its future is kept. */
-static unsigned set_done(parcel__task *task)
+static void set_done(parcel__task *task, parcel_executor *executor)
 {
   unsigned bits = PARCEL__DONE;
   unsigned state = atomic_load_explicit(&task->state, memory_order_acquire);
   while (!(state & PARCEL__WATCHED)) {
     if (state & PARCEL__RELEASED && parcel__task_has_unseen_failure(task, state | bits)) {
-      parcel__executor_note(task->executor, task->status, task->text);
+      parcel__executor_note(executor, task->status, task->text);
       bits |= PARCEL__SEEN;
     }
     if (atomic_compare_exchange_weak_explicit(&task->state, &state, state | bits, memory_order_acq_rel,
                                               memory_order_acquire)) {
       if (state & PARCEL__WAITED)
         parcel__futex_wake(&task->state, INT_MAX);
-      return state;
+      end_task(task, executor, state);
+      return;
     }
   }
-  return set_done_of_watched(task);
+  set_done_of_watched(task, executor);
 }
 
 void parcel__task_finish(parcel__task *task, parcel_status status, const char *text)
 {
   parcel_executor *executor = task->executor;
+  parcel__seat *seat = executor->runner.run ? parcel__seat_in(executor) : NULL;
+  if (seat)
+    parcel__seat_forget(seat, task);
+  if (status && status != PARCEL_CANCELLED)
+    parcel__map_fail(task);
   task->status = status;
   if (status && text && *text)
     task->text = strdup(text);
-  const unsigned before = set_done(task);
-  if (before & PARCEL__RELEASED && !(before & PARCEL__QUEUED))
-    give_back(task);
-  count_end(executor);
+  set_done(task, executor);
 }
 
 bool parcel__slabs_end_unstarted(parcel__slab *slabs, unsigned bits, parcel_status status, const char *text)
@@ -370,8 +418,10 @@ parcel_status parcel_future_then(parcel_future *future, void (*callback)(void *c
     return parcel_fail(PARCEL_MEMORY, "no memory for a task's callback");
   *watch = (parcel__watch){.callback = callback, .ctx = ctx};
   if (!parcel__task_watch(future, watch)) {
-    const parcel_status status = look_at(future);
-    call_back(watch, status, parcel_last_error());
+    told told = {.next = watch, .status = look_at(future)};
+    watch->next = NULL;
+    snprintf(told.text, sizeof told.text, "%s", parcel_last_error());
+    call_back_all(&told);
   }
   return PARCEL_OK;
 }

@@ -5,11 +5,16 @@
  * An idle thread first looks at the queue for a few microseconds without sleeping (one thread at a time, less
  * and less often), or naps while another one does so (one at a time), and then sleeps until it is called. The
  * napping one is why a stream of short tasks does not pay a system call for each that comes: as long as
- * somebody polls, nobody is called. */
+ * somebody polls, nobody is called.
+ *
+ * A thread can end inside the user's code (pthread_exit, as an embedded interpreter does at its end). Its
+ * tasks then fail, and a new thread takes its seat. What of the user's is to be called then is called in
+ * other threads, since a cleanup handler in which pthread_exit is called anew has no defined end. */
 #include "executor_state_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "thread_impl.h"
 
@@ -19,12 +24,61 @@ static const struct timespec nap_time = {.tv_nsec = 50000};
 
 _Thread_local parcel__seat *parcel__current_seat;
 
+const char parcel__thread_ended_text[] =
+    "the thread ended inside the task, as by pthread_exit; a task has to return";
+
+/* ---- a thread that ends inside the user's code ---- */
+
+typedef struct apart {
+  parcel__seat *seat;
+  void (*run)(void *);
+  void *argument;
+} apart;
+
+static void *run_in_seat(void *argument)
+{
+  const apart *own = argument;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  parcel__current_seat = own->seat;
+  own->run(own->argument);
+  return NULL;
+}
+
+void parcel__run_apart(void (*run)(void *), void *argument)
+{
+  apart own = {.seat = parcel__current_seat, .run = run, .argument = argument};
+  pthread_t thread;
+  if (parcel__thread_start(&thread, run_in_seat, &own))
+    run(argument);
+  else
+    pthread_join(thread, NULL);
+}
+
+static void finish_task(void *task)
+{
+  parcel__task_finish(task, PARCEL_KERNEL, parcel__thread_ended_text);
+}
+
+static void fail_task(void *task)
+{
+  parcel__run_apart(finish_task, task);
+}
+
+static parcel_status call_body(parcel__task *task, const parcel_task_context *context)
+{
+  parcel_status status = PARCEL_OK;
+  pthread_cleanup_push(fail_task, task);
+  status = task->body(task->argument, context);
+  pthread_cleanup_pop(0);
+  return status;
+}
+
 void parcel__seat_run(parcel__seat *seat, parcel__task *task)
 {
   parcel_task_context context = {.worker = seat->worker, .flags = &task->state};
   if (task->timeout_seconds > 0)
     context.deadline_seconds = parcel__now() + task->timeout_seconds;
-  parcel_status status = task->body(task->argument, &context);
+  parcel_status status = call_body(task, &context);
   if (context.deadline_seconds > 0 && parcel__now() >= context.deadline_seconds)
     status =
         parcel_fail(PARCEL_TIMEOUT, "the task took longer than its limit of %g s", task->timeout_seconds);
@@ -33,12 +87,20 @@ void parcel__seat_run(parcel__seat *seat, parcel__task *task)
     parcel_fail(PARCEL_OK, "%s", ""); /* not the text of the next failure here that has none */
 }
 
-static void run_batch(parcel__seat *seat)
+void parcel__seat_forget(parcel__seat *seat, const parcel__task *task)
+{
+  for (int t = 0; t < seat->given_count; ++t)
+    if (seat->given[t] == task)
+      seat->given[t] = NULL;
+}
+
+/* From the first on that is not begun. */
+static void run_batch(parcel__seat *seat, int first)
 {
   const parcel__runner *runner = &seat->executor->runner;
   parcel__task *tasks[PARCEL__BATCH];
   int count = 0;
-  for (int t = 0; t < seat->batch_size; ++t) {
+  for (int t = first; t < seat->batch_size; ++t) {
     parcel__task *task = seat->batch[t];
     atomic_store_explicit(&seat->next, t + 1, memory_order_relaxed);
     if (!parcel__task_claim_popped(task))
@@ -48,8 +110,12 @@ static void run_batch(parcel__seat *seat)
     else
       parcel__seat_run(seat, task);
   }
-  if (count > 0)
-    runner->run(runner->ctx, seat->worker, tasks, count);
+  if (count == 0)
+    return;
+  memcpy(seat->given, tasks, (size_t)count * sizeof(parcel__task *));
+  seat->given_count = count;
+  runner->run(runner->ctx, seat->worker, tasks, count);
+  seat->given_count = 0;
 }
 
 /* ---- taking tasks: under the mutex ---- */
@@ -248,6 +314,38 @@ static void break_executor(parcel_executor *executor, parcel_status status)
   executor->is_break_told |= is_told;
 }
 
+/* Under the mutex. */
+static void leave_seat(parcel__seat *seat)
+{
+  settle(seat);
+  seat->executor->cannot_grow = false;
+  seat->is_taken = false;
+}
+
+static void serve(parcel__seat *seat)
+{
+  parcel_executor *executor = seat->executor;
+  const parcel__runner *runner = &executor->runner;
+  run_batch(seat, atomic_load_explicit(&seat->next, memory_order_relaxed)); /* what a predecessor has left */
+  pthread_mutex_lock(&executor->mutex);
+  while (take(seat)) {
+    pthread_mutex_unlock(&executor->mutex);
+    if (seat->stolen)
+      parcel__seat_run(seat, seat->stolen);
+    else
+      run_batch(seat, 0);
+    seat->stolen = NULL;
+    pthread_mutex_lock(&executor->mutex);
+  }
+  pthread_mutex_unlock(&executor->mutex);
+  seat->stage = PARCEL__FINALIZES;
+  if (runner->close)
+    runner->close(runner->ctx, seat->worker);
+  pthread_mutex_lock(&executor->mutex);
+}
+
+static void leave_early(void *argument);
+
 static void *run_seat(void *argument)
 {
   parcel__seat *seat = argument;
@@ -255,35 +353,119 @@ static void *run_seat(void *argument)
   const parcel__runner *runner = &executor->runner;
   char name[16]; /* all that Linux keeps */
 
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  if (seat->has_predecessor)
+    pthread_join(seat->predecessor, NULL);
+  seat->has_predecessor = false;
   parcel__current_seat = seat;
   snprintf(name, sizeof name, "task-%u", (unsigned)seat->worker % 100000000);
   pthread_setname_np(pthread_self(), name);
+  pthread_cleanup_push(leave_early, seat);
+  seat->stage = PARCEL__INITIALIZES;
+  if (seat->must_close && runner->close)
+    runner->close(runner->ctx, seat->worker);
+  seat->must_close = false;
   const parcel_status status = runner->open ? runner->open(runner->ctx, seat->worker) : PARCEL_OK;
   pthread_mutex_lock(&executor->mutex);
+  seat->stage = PARCEL__RUNS_TASKS;
   --executor->starting;
   --executor->pollers;
   if (status) {
     break_executor(executor, status);
   } else {
-    while (take(seat)) {
-      pthread_mutex_unlock(&executor->mutex);
-      if (seat->stolen)
-        parcel__seat_run(seat, seat->stolen);
-      else
-        run_batch(seat);
-      seat->stolen = NULL;
-      pthread_mutex_lock(&executor->mutex);
-    }
     pthread_mutex_unlock(&executor->mutex);
-    if (runner->close)
-      runner->close(runner->ctx, seat->worker);
-    pthread_mutex_lock(&executor->mutex);
+    serve(seat);
   }
-  settle(seat);
-  executor->cannot_grow = false;
-  seat->is_taken = false;
+  leave_seat(seat);
   pthread_mutex_unlock(&executor->mutex);
+  pthread_cleanup_pop(0);
   return NULL;
+}
+
+/* Returns an error number. Under the mutex. */
+static int start_thread(parcel__seat *seat)
+{
+  parcel_executor *executor = seat->executor;
+  const int error = parcel__thread_start(&seat->thread, run_seat, seat);
+  executor->starting += error == 0;
+  executor->pollers += error == 0;
+  return error;
+}
+
+/* Another thread goes on in the seat of the one that is ending. Where none starts, those that are left do its
+ * work; where none is left, nobody can. Under the mutex. */
+static void hand_over(parcel__seat *seat)
+{
+  parcel_executor *executor = seat->executor;
+  seat->predecessor = pthread_self();
+  seat->has_predecessor = true;
+  const int error = start_thread(seat);
+  if (!error)
+    return;
+  seat->thread = seat->predecessor;
+  seat->has_predecessor = false;
+  if (executor->live > 1) {
+    --executor->live;
+  } else {
+    errno = error;
+    break_executor(executor, parcel_fail(PARCEL_SYSTEM, "the executor's last thread ended inside a task, and "
+                                                        "another did not start: %m"));
+  }
+  leave_seat(seat);
+}
+
+static void finish_given(void *argument)
+{
+  parcel__seat *seat = argument;
+  for (int t = 0; t < seat->given_count; ++t)
+    if (seat->given[t])
+      finish_task(seat->given[t]);
+  seat->given_count = 0;
+}
+
+static void end_in_tasks(parcel__seat *seat)
+{
+  parcel_executor *executor = seat->executor;
+  if (seat->given_count > 0)
+    parcel__run_apart(finish_given, seat);
+  seat->stolen = NULL;
+  seat->callbacks = 0;
+  seat->must_close = true;
+  pthread_mutex_lock(&executor->mutex);
+  settle(seat);
+  hand_over(seat);
+  pthread_mutex_unlock(&executor->mutex);
+}
+
+static void end_in_initializer(void *argument)
+{
+  parcel__seat *seat = argument;
+  parcel_executor *executor = seat->executor;
+  pthread_mutex_lock(&executor->mutex);
+  --executor->starting;
+  --executor->pollers;
+  break_executor(executor, parcel_fail(PARCEL_KERNEL, "a thread of the executor ended inside its initializer "
+                                                      "or finalizer, as by pthread_exit"));
+  leave_seat(seat);
+  pthread_mutex_unlock(&executor->mutex);
+}
+
+static void end_in_finalizer(parcel__seat *seat)
+{
+  parcel_executor *executor = seat->executor;
+  pthread_mutex_lock(&executor->mutex);
+  leave_seat(seat);
+  pthread_mutex_unlock(&executor->mutex);
+}
+
+static void leave_early(void *argument)
+{
+  parcel__seat *seat = argument;
+  switch (seat->stage) {
+  case PARCEL__INITIALIZES: parcel__run_apart(end_in_initializer, seat); break;
+  case PARCEL__RUNS_TASKS: end_in_tasks(seat); break;
+  case PARCEL__FINALIZES: end_in_finalizer(seat); break;
+  }
 }
 
 int parcel__seat_start(parcel_executor *executor)
@@ -295,11 +477,9 @@ int parcel__seat_start(parcel_executor *executor)
     return 0; /* a thread is just leaving; those that stay will do */
   if (seat->has_thread)
     pthread_join(seat->thread, NULL);
-  const int error = parcel__thread_start(&seat->thread, run_seat, seat);
+  const int error = start_thread(seat);
   seat->has_thread = seat->is_taken = error == 0;
   executor->live += error == 0;
-  executor->starting += error == 0;
-  executor->pollers += error == 0;
   return error;
 }
 

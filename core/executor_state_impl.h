@@ -34,12 +34,27 @@ typedef struct parcel__watch {
   parcel_index index;          /* in its array */
 } parcel__watch;
 
+/** A parcel_executor_map under way: its tasks, as far as they are submitted. */
+typedef struct parcel__map {
+  struct parcel__map *next;
+  parcel_future **futures; /* [count]; NULL: not yet submitted */
+  parcel_index count;
+  atomic_bool has_failed;
+} parcel__map;
+
+/** What a thread of the executor does for its user. */
+typedef enum parcel__stage { PARCEL__INITIALIZES, PARCEL__RUNS_TASKS, PARCEL__FINALIZES } parcel__stage;
+
 /** A thread's place. */
 typedef struct parcel__seat {
   alignas(PARCEL__CACHE_LINE) parcel_executor *executor;
   pthread_t thread;
   int worker;
-  bool has_thread;      /* to be joined */
+  bool has_thread;       /* to be joined */
+  pthread_t predecessor; /* that ended inside the user's code; joined by its successor */
+  bool has_predecessor;
+  bool must_close; /* what the predecessor has opened */
+  parcel__stage stage;
   bool is_taken;        /* by a thread that has not left */
   bool has_spun;        /* since it last had work */
   int naps;             /* the same */
@@ -48,6 +63,10 @@ typedef struct parcel__seat {
   parcel__task *unused; /* tasks to give back */
   parcel__task *last_unused;
   parcel__task *stolen; /* to be run next; NULL: the batch */
+
+  /* What its runner was given: NULL once it is over. */
+  parcel__task *given[PARCEL__BATCH];
+  int given_count;
 
   /* What it has taken off the queue: changed by itself under the mutex, read by others under the mutex. */
   parcel__task *batch[PARCEL__BATCH];
@@ -72,6 +91,7 @@ struct parcel_executor {
   parcel__slab *slabs;
   int slab_used; /* tasks of the newest slab that were ever used */
   parcel_index submitted, ended;
+  parcel__map *maps;
   _Atomic parcel_index queued; /* tail - head, for who spins */
 
   /* Idle threads. Pollers look at the queue by themselves within some 100 us: one that spins, one that naps,
@@ -119,6 +139,16 @@ int parcel__seat_start(parcel_executor *executor);
  *  signal executor->work. Under the mutex. */
 bool parcel__seat_call(parcel_executor *executor, parcel_index waiting);
 
+/** Runs it in another thread, in the calling thread's seat, and waits for it; where none starts, here. For
+ *  cleanup handlers, which must not call what may end its thread. */
+void parcel__run_apart(void (*run)(void *), void *argument);
+
+/** What a task is told whose thread ends inside it. */
+extern const char parcel__thread_ended_text[];
+
+/** A task that the seat's runner was given is over. */
+void parcel__seat_forget(parcel__seat *seat, const parcel__task *task);
+
 /** Runs a task that the seat's thread has taken (STARTED), in its place. */
 void parcel__seat_run(parcel__seat *seat, parcel__task *task);
 
@@ -158,6 +188,9 @@ void parcel__task_unwatch(parcel__task *task, const parcel__watch *watch);
 void parcel__executor_note(parcel_executor *executor, parcel_status status, const char *text);
 
 /* ---- executor_completed.c ---- */
+
+/** Before a task fails: cancels the others of the parcel_executor_map that it belongs to, if it does. */
+void parcel__map_fail(parcel__task *task);
 
 /** Tells a parcel_completed that its watch's task is over. */
 void parcel__completed_tell(parcel__watch *watch);

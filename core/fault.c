@@ -1,15 +1,16 @@
 /* Compiled only where PARCEL_FAULTS is on, into each library that has points. The environment is read
- * once, at the first point; the counters are per fault, so that "the third time" means the same whatever
+ * once, when the library is loaded; the counters are per fault, so that "the third time" means the same whatever
  * else is asked for. */
 #include "fault_impl.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_FAULTS = 8, ANY_RANK = -1 };
 
@@ -25,12 +26,22 @@ typedef struct fault {
 
 static fault faults[MOST_FAULTS];
 static int fault_count;
-static pthread_once_t is_read = PTHREAD_ONCE_INIT;
 
 static _Noreturn void refuse(const char *text)
 {
   fprintf(stderr, "PARCEL_FAULT: '%s' is not understood; see core/fault_impl.h\n", text);
-  exit(2);
+  _exit(2);
+}
+
+static void check_point(const char *name)
+{
+#define NAME(point) point,
+  static const char *const points[] = {PARCEL_FAULT_POINTS(NAME)};
+#undef NAME
+  for (size_t p = 0; p < sizeof points / sizeof *points; ++p)
+    if (strcmp(name, points[p]) == 0)
+      return;
+  refuse(name);
 }
 
 static int code_of(const char *name)
@@ -96,11 +107,12 @@ static void read_fault(char *text)
   fault->nth = 1;
   fault->code = EIO;
   fault->point = strtok_r(text, ":", &next);
+  check_point(fault->point ? fault->point : "");
   for (char *setting = strtok_r(NULL, ":", &next); setting; setting = strtok_r(NULL, ":", &next))
     read_setting(fault, setting);
 }
 
-static void read_environment(void)
+__attribute__((constructor)) static void read_environment(void)
 {
   static char copy[1024]; /* the points point into it */
   char *next = NULL;
@@ -132,14 +144,31 @@ static bool is_due(fault *fault, const char *point)
   return visit == fault->nth || (fault->repeats && visit > fault->nth);
 }
 
+/* In one write, so that lines of several processes stay whole. */
+static void note(const char *point)
+{
+  const char *path = getenv("PARCEL_FAULT_LOG");
+  char line[64];
+  const int length = snprintf(line, sizeof line, "%s\n", point);
+  const int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+  if (fd < 0)
+    return;
+  if (write(fd, line, (size_t)length) != length)
+    refuse(path);
+  close(fd);
+}
+
 bool parcel__fault(const char *point)
 {
-  pthread_once(&is_read, read_environment);
+  if (fault_count == 0)
+    return false;
+  check_point(point); /* one that the list lacks could not be asked for */
   int due = 0;
   while (due < fault_count && !is_due(&faults[due], point))
     ++due;
   if (due == fault_count)
     return false;
+  note(point);
   if (faults[due].signal)
     raise(faults[due].signal);
   errno = faults[due].code;

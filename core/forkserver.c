@@ -1,5 +1,10 @@
-/* Why a server: fork with live MPI or other threads is unsafe, and exec would lose the program's functions.
- * So one process is forked while nothing runs yet, and forks the workers, whenever that may be.
+/* Why a server: fork with live MPI or busy threads is unsafe, and exec would lose the program's functions. So
+ * one process is forked while nothing runs yet, and forks the workers, whenever that may be.
+ *
+ * Threads that rest, as those that a library starts when it is loaded, are no danger but by locks that they
+ * hold asleep. glibc's own (malloc, stdio) are free after fork; OpenBLAS and the like end their threads in
+ * a handler of pthread_atfork and start them anew. A library without one waits in a worker for threads that
+ * are not there. That the server itself calls nothing but the system and memory keeps it out of this.
  *
  * Server and parent speak through memory: slots, and one bell that the parent rings for requests and
  * SIGCHLD's handler for deaths, so that neither is lost. The server has no file descriptors. It alone knows
@@ -10,7 +15,6 @@
  * server. */
 #include "forkserver_impl.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <mpi.h>
 #include <pthread.h>
@@ -20,7 +24,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "rest_impl.h"
 #include "shared_impl.h"
+
+static const double longest_wait_seconds = 2; /* for other threads to rest */
 
 /* In shared memory. */
 typedef struct board {
@@ -158,25 +165,6 @@ static _Noreturn void serve(pid_t parent)
 
 /* ---- the parent's side ---- */
 
-/* The sanitizer of threads runs one of its own. */
-#if defined(__SANITIZE_THREAD__)
-enum { MOST_THREADS = 2 };
-#else
-enum { MOST_THREADS = 1 };
-#endif
-
-static int count_threads(void)
-{
-  DIR *tasks = opendir("/proc/self/task");
-  int threads = 0;
-  if (!tasks)
-    return 1; /* no /proc: the caller has to know */
-  for (const struct dirent *entry = readdir(tasks); entry; entry = readdir(tasks))
-    threads += entry->d_name[0] != '.';
-  closedir(tasks);
-  return threads;
-}
-
 static parcel_status check_that_nothing_runs(void)
 {
   int is_initialised = 0;
@@ -186,14 +174,14 @@ static parcel_status check_that_nothing_runs(void)
   if (is_initialised)
     return parcel_fail(PARCEL_INVALID, "MPI is initialised already, and a fork now would endanger it; call "
                                        "parcel_workers_prepare before MPI_Init and parcel_world_open");
-  const int threads = count_threads();
-  if (threads > MOST_THREADS)
-    return parcel_fail(
-        PARCEL_INVALID,
-        "this process has %d threads already, and a fork now could leave their locks held for ever; "
-        "call parcel_workers_prepare first of all in main",
-        threads);
-  return PARCEL_OK;
+  if (!parcel__await_rest(longest_wait_seconds))
+    return PARCEL_OK;
+  return parcel_fail(
+      PARCEL_INVALID,
+      "%s, and a fork now could leave its locks held for ever; call parcel_workers_prepare first of "
+      "all in main, or have a library that starts threads by itself start none or let them sleep "
+      "(OPENBLAS_NUM_THREADS=1, OMP_WAIT_POLICY=passive)",
+      parcel_last_error());
 }
 
 static parcel_status make_board(void)

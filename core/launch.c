@@ -70,18 +70,18 @@ bool parcel__launch_yields(const char *build)
          number_in("OMPI_MCA_mpi_oversubscribe", 0);
 }
 
-static int cpus_of_host(void)
+int parcel__launch_host_cpus(void)
 {
-  const int online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  const int unbound = parcel__cpus_if_unbound();
   const int granted = number_in("SLURM_CPUS_ON_NODE", INT_MAX);
-  return granted < online ? granted : online;
+  return granted < unbound ? granted : unbound;
 }
 
 static parcel_launch_facts facts_of_rank(const parcel_world *world, int threads)
 {
   const parcel_cpus *cpus = parcel__world_mask(world);
   parcel_launch_facts own = {.allowed = cpus->allowed,
-                             .host_cpus = cpus_of_host(),
+                             .host_cpus = parcel__launch_host_cpus(),
                              .threads = threads > 0 ? threads : parcel_world_cpus(world),
                              .has_thread_support = !parcel__world_is_single(world),
                              .fabric = parcel__fabric_state_of(""),

@@ -37,9 +37,13 @@ const char *parcel__launch_build(char text[PARCEL_BUILD_SIZE]);
 /** Whether this build of MPI gives way to others while it waits. */
 bool parcel__launch_yields(const char *build);
 
-/** The line that starts `ranks` ranks of a program with CPUs for `threads` threads each: srun's inside a
- *  Slurm step, mpirun's elsewhere. Returns line. */
-const char *parcel__launch_line(const char *program, int ranks, int threads, char *line, size_t size);
+/** CPUs that this job could use on this host, however it is bound. */
+int parcel__launch_host_cpus(void);
+
+/** The line that starts `ranks` ranks of a program with CPUs for `threads` threads each, unbound: srun's
+ *  inside a Slurm step, elsewhere in the words of the MPI that the build names. Returns line. */
+const char *parcel__launch_line(const char *build, const char *program, int ranks, int threads, char *line,
+                                size_t size);
 
 /** facts  [ranks] */
 void parcel__launch_judge(const parcel_launch_facts facts[], int ranks, parcel_findings *out);

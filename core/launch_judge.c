@@ -34,13 +34,22 @@ typedef struct judge {
   parcel_findings *out;
 } judge;
 
-const char *parcel__launch_line(const char *program, int ranks, int threads, char *line, size_t size)
+/* mpirun and its option. Open MPI binds by default, MPICH's Hydra where it is told to. */
+static const char *launcher_of(const char *build)
+{
+  if (strstr(build, "Open MPI"))
+    return "mpirun --bind-to none";
+  return strstr(build, "MPICH") ? "mpiexec -bind-to none" : "mpiexec";
+}
+
+const char *parcel__launch_line(const char *build, const char *program, int ranks, int threads, char *line,
+                                size_t size)
 {
   if (getenv("SLURM_STEP_ID") && !getenv("OMPI_COMM_WORLD_SIZE"))
     snprintf(line, size, "srun --ntasks=%d --cpus-per-task=%d --cpu-bind=cores %s ...", ranks, threads,
              program);
   else
-    snprintf(line, size, "mpirun --bind-to none -n %d %s ...", ranks, program);
+    snprintf(line, size, "%s -n %d %s ...", launcher_of(build), ranks, program);
   return line;
 }
 
@@ -103,7 +112,11 @@ static void judge_binding(judge *judge)
   for (int r = 1; r < judge->ranks; ++r)
     if (judge->facts[r].threads - judge->facts[r].allowed > worst->threads - worst->allowed)
       worst = &judge->facts[r];
-  const bool has_more = worst->allowed < worst->host_cpus; /* CPUs, if only it were not bound */
+  host host;
+  for (int r = 0; !find_host(judge, r, &host) || strcmp(host.first->host, worst->host) != 0;)
+    ++r;
+  const bool has_more =
+      worst->allowed < worst->host_cpus && host.threads <= worst->host_cpus; /* if unbound */
   snprintf(line, sizeof line, PROGRAM " -t %d ...", worst->allowed);
   if (worst->threads > worst->allowed)
     parcel_findings_add(judge->out, PARCEL_FINDING_WARNING, "binding", has_more ? judge->line : line,
@@ -120,10 +133,11 @@ static void judge_sharing(judge *judge)
   for (int r = 0; r < judge->ranks; ++r) {
     if (!find_host(judge, r, &host) || host.threads <= host.bound)
       continue;
-    const bool has_more = host.bound < host.first->host_cpus;
+    const bool has_more = host.bound < host.first->host_cpus && host.threads <= host.first->host_cpus;
     char line[LINE_SIZE];
     if (host.ranks > host.bound)
-      parcel__launch_line(PROGRAM, judge->ranks * host.bound / host.ranks, 1, line, sizeof line);
+      parcel__launch_line(judge->facts[0].build, PROGRAM, judge->ranks * host.bound / host.ranks, 1, line,
+                          sizeof line);
     else
       snprintf(line, sizeof line, PROGRAM " -t %d ...", host.bound / host.ranks);
     parcel_findings_add(judge->out, PARCEL_FINDING_WARNING, "sharing", has_more ? judge->line : line,
@@ -192,6 +206,8 @@ static void judge_threads(judge *judge)
 
 static void judge_start_up(judge *judge)
 {
+  if (!strstr(judge->facts[0].build, "Open MPI"))
+    return; /* what others look for at their start is not known here */
   for (int r = 0; r < judge->ranks; ++r) {
     if (judge->facts[r].fabric == PARCEL_FABRIC_SEARCHED) {
       parcel_findings_add(judge->out, PARCEL_FINDING_NOTE, "start-up", "export OMPI_MCA_pml=ob1",
@@ -294,7 +310,7 @@ void parcel__launch_judge(const parcel_launch_facts facts[], int ranks, parcel_f
                                                 judge_quota,  judge_yielding, judge_threads,  judge_start_up,
                                                 judge_limits, judge_clocks,   judge_versions, judge_speed};
   judge judge = {.facts = facts, .ranks = ranks, .out = out};
-  parcel__launch_line(PROGRAM, ranks, facts[0].threads, judge.line, sizeof judge.line);
+  parcel__launch_line(facts[0].build, PROGRAM, ranks, facts[0].threads, judge.line, sizeof judge.line);
   for (size_t j = 0; j < sizeof judgements / sizeof *judgements; ++j)
     judgements[j](&judge);
 }

@@ -21,30 +21,96 @@ static void name_thread(const parcel__seat *own)
   pthread_setname_np(pthread_self(), name);
 }
 
+static void begin_thread(parcel__seat *own)
+{
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  name_thread(own);
+  if (own->has_predecessor)
+    pthread_join(own->predecessor, NULL);
+}
+
+static void *run_follower(void *argument);
+static void *run_leader(void *argument);
+
+/* The thread ends inside the body: a new one goes on in its seat, and in the loop. Where none starts, the
+ * loop fails and the seat stays empty.
+ *
+ * go_on  what is to be done in this thread then */
+static void hand_over(parcel__seat *own, void *(*run)(void *), void (*go_on)(parcel__seat *own))
+{
+  parcel__pool_fail_span(own);
+  own->predecessor = pthread_self();
+  own->has_predecessor = true;
+  const int error = parcel__thread_start(&own->thread, run, own);
+  if (!error)
+    return;
+  own->thread = own->predecessor;
+  own->has_predecessor = false;
+  errno = error;
+  parcel__pool_outlive(
+      own->pool, own->worker,
+      parcel_fail(PARCEL_SYSTEM, "a thread ended inside the body, and no other started: %m"));
+  own->is_outlived = false;
+  go_on(own);
+}
+
+static void follow_to_the_end(parcel__seat *own)
+{
+  parcel__pool_follow_on(own);
+  parcel__pool_leave_idle(own->pool);
+}
+
+static void follow_on(void *own)
+{
+  hand_over(own, run_follower, follow_to_the_end);
+}
+
 static void *run_follower(void *argument)
 {
   parcel__seat *own = argument;
-  name_thread(own);
-  parcel__pool_enter_idle(own->pool);
+  begin_thread(own);
+  pthread_cleanup_push(follow_on, own);
+  if (own->has_predecessor) {
+    own->has_predecessor = false;
+    parcel__pool_follow_on(own);
+  } else
+    parcel__pool_enter_idle(own->pool);
   while (parcel__pool_await_work(own->pool))
     parcel__pool_follow(own);
+  pthread_cleanup_pop(0);
   return NULL;
+}
+
+static void lead(parcel__seat *own)
+{
+  parcel_pool *pool = own->pool;
+  parcel__pool_lead(pool);
+  ++pool->led;
+  atomic_store(&pool->is_over, true);
+  parcel__futex_wake(&pool->is_over, 1);
+}
+
+static void lead_on(void *own)
+{
+  hand_over(own, run_leader, lead);
 }
 
 static void *run_leader(void *argument)
 {
   parcel__seat *own = argument;
   parcel_pool *pool = own->pool;
-  name_thread(own);
-  for (unsigned led = 0;; ++led) {
-    while (atomic_load(&pool->starts) == led)
-      parcel__futex_wait(&pool->starts, led, NULL);
+  begin_thread(own);
+  own->has_predecessor = false;
+  pthread_cleanup_push(lead_on, own);
+  for (;;) {
+    while (atomic_load(&pool->starts) == pool->led)
+      parcel__futex_wait(&pool->starts, pool->led, NULL);
     if (atomic_load(&pool->is_ending))
-      return NULL;
-    parcel__pool_lead(pool);
-    atomic_store(&pool->is_over, true);
-    parcel__futex_wake(&pool->is_over, 1);
+      break;
+    lead(own);
   }
+  pthread_cleanup_pop(0);
+  return NULL;
 }
 
 static parcel_status start_thread(parcel_pool *pool, int worker)
@@ -170,6 +236,15 @@ static parcel_status conclude(parcel_pool *pool)
   return status;
 }
 
+/* The caller's own thread ends inside the body: the others are let out of the loop, and the pool is free. */
+static void conclude_alone(void *argument)
+{
+  parcel_pool *pool = argument;
+  parcel__pool_fail_span(&pool->seats[0]);
+  parcel__pool_lead(pool);
+  (void)conclude(pool);
+}
+
 static parcel_status run_serially(parcel_index count, parcel_index grain, parcel_body body, void *ctx)
 {
   parcel_status status = PARCEL_OK;
@@ -194,7 +269,9 @@ parcel_status parcel_pool_for(parcel_pool *pool, parcel_index count, parcel_inde
     return status;
   parcel__pool_open(pool, count, grain, body, ctx);
   parcel__pool_call_one(pool);
+  pthread_cleanup_push(conclude_alone, pool);
   parcel__pool_lead(pool);
+  pthread_cleanup_pop(0);
   return conclude(pool);
 }
 

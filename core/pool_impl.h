@@ -21,8 +21,12 @@ typedef struct parcel__seat {
       units; /* of the loop, given to it and not begun: see pool_loop.c */
   parcel_pool *pool;
   pthread_t thread;
+  pthread_t predecessor; /* that ended inside the body; joined by its successor */
+  parcel_span span;      /* of the body that was called last */
   int worker;
   bool has_thread;
+  bool has_predecessor;
+  bool is_outlived; /* the thread ends, but its span has an outcome */
 } parcel__seat;
 
 /** A loop cut into units: what can be moved from one worker to another. */
@@ -65,6 +69,7 @@ struct parcel_pool {
   /* Futexes on which few wait, once a loop. */
   alignas(PARCEL__CACHE_LINE) atomic_uint is_leader_asleep; /* until nobody else is in the loop */
   atomic_uint starts;  /* of started loops: seat 0's thread waits for the next */
+  unsigned led;        /* of them, by seat 0's threads */
   atomic_uint is_over; /* the started loop: its caller waits for it */
 };
 
@@ -99,6 +104,16 @@ bool parcel__pool_clear(parcel_pool *pool);
 
 /** Joins the loop, if it still has units that nobody has begun, and works in own seat until none is left. */
 void parcel__pool_follow(parcel__seat *own);
+
+/** For a seat whose thread has ended inside the body: the span fails, if it has no outcome. */
+void parcel__pool_fail_span(parcel__seat *own);
+
+/** Gives the span that a worker is in an outcome, as if the body had returned it. For a cleanup handler
+ *  (pthread_cleanup_push) of a body whose thread is ending, and that has done the body's work all the same. */
+void parcel__pool_outlive(parcel_pool *pool, int worker, parcel_status status);
+
+/** Works on in a loop that own seat has joined, and leaves it. */
+void parcel__pool_follow_on(parcel__seat *own);
 
 /** True while a loop is open that has units nobody has begun. */
 bool parcel__pool_has_work(parcel_pool *pool);

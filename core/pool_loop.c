@@ -15,6 +15,7 @@
  * whose seats were empty when they left. */
 #include "pool_impl.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -129,6 +130,24 @@ static bool is_cancelled(parcel_pool *pool)
   return atomic_load_explicit(&pool->is_cancelled, memory_order_relaxed);
 }
 
+void parcel__pool_outlive(parcel_pool *pool, int worker, parcel_status status)
+{
+  pool->seats[worker].is_outlived = true;
+  if (status)
+    record_failure(pool, status);
+}
+
+void parcel__pool_fail_span(parcel__seat *own)
+{
+  running = NULL;
+  if (!own->is_outlived)
+    record_failure(own->pool, parcel_fail(PARCEL_KERNEL,
+                                          "the thread ended inside the body at positions %" PRId64
+                                          " to %" PRId64 ", as by pthread_exit; a body has to return",
+                                          own->span.begin, own->span.end - 1));
+  own->is_outlived = false;
+}
+
 static void call_body(parcel_pool *pool, parcel_span units, int worker)
 {
   const parcel__loop *loop = &pool->loop;
@@ -137,6 +156,7 @@ static void call_body(parcel_pool *pool, parcel_span units, int worker)
   while (span.end < end && !is_cancelled(pool)) {
     span.begin = span.end;
     span.end = loop->grain > 0 && loop->grain < end - span.begin ? span.begin + loop->grain : end;
+    pool->seats[worker].span = span;
     const parcel_status status = loop->body(loop->ctx, span, worker);
     if (status)
       record_failure(pool, status);
@@ -300,7 +320,14 @@ void parcel__pool_follow(parcel__seat *own)
   if (!join(pool))
     return;
   parcel__pool_leave_idle(pool);
+  parcel__pool_follow_on(own);
+}
+
+void parcel__pool_follow_on(parcel__seat *own)
+{
+  parcel_pool *pool = own->pool;
   running = pool;
+  work_off(own);
   while (work_off_others(own))
     continue;
   running = NULL;

@@ -270,7 +270,8 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
   run.threads = run.pool ? parcel_pool_threads(run.pool) : parcel__sweep_threads(world, sweep);
   if ((status = parcel__sweep_check_memory(world, sweep, run.grid, run.threads)))
     return status;
-  if (!(status = parcel__world_check_threads(world, run.threads, run.options->threads_wait)))
+  if (!(status = parcel__world_check_threads(world, run.threads, run.options->threads_wait,
+                                             sweep->threads == 0 && !run.options->pool)))
     status = acquire(&run);
   if (!(status = parcel_world_agree(world, status)) &&
       !(status = parcel__scheduler_open(world, sweep->schedule, parcel__todo_count(run.todo), run.threads,

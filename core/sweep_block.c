@@ -239,3 +239,18 @@ bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *stat
   *status = do_block(run, own, parcel__todo_block(run->todo, turn), now);
   return *status == PARCEL_OK;
 }
+
+parcel_status parcel__sweep_outlive(parcel_run *run, parcel_worker *own)
+{
+  const double now = parcel__seconds();
+  if (atomic_load_explicit(&own->phase, memory_order_relaxed) != PARCEL_PHASE_KERNEL) {
+    atomic_store(&run->has_failed, true);
+    return parcel_fail(PARCEL_KERNEL,
+                       "a thread of the sweep ended outside of the kernel, as by pthread_exit");
+  }
+  own->is_apart = true;
+  parcel_status status = do_block(run, own, atomic_load_explicit(&own->block, memory_order_relaxed), now);
+  while (!status && parcel__sweep_step(run, own, &status))
+    ;
+  return status;
+}

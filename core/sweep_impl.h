@@ -40,6 +40,7 @@ typedef struct parcel_worker {
   parcel_index failure_count, failure_room;
   struct parcel_slice_call *call; /* of its process; NULL: it computes itself */
   bool is_helpless;               /* its process cannot be had any more */
+  bool is_apart; /* its kernel runs in a thread of its own for each call, since it ends threads */
 } parcel_worker;
 
 typedef struct parcel_run {
@@ -95,6 +96,10 @@ parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);
 /** Computes and writes the next block of this rank, for which it may wait; false once there is none, or a
  *  stop or *status forbids. */
 bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *status);
+
+/** For a worker whose thread is ending inside the kernel: goes on as parcel__sweep_step does until no block is
+ *  left, with the block at hand first, and ends no more, whatever the kernel does. */
+PARCEL_MUST_CHECK parcel_status parcel__sweep_outlive(parcel_run *run, parcel_worker *own);
 
 /** The main thread from the first block to the moment when every rank is done or has stopped. Returns how
  *  this rank fared. */

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "pool_impl.h"
 #include "sweep_impl.h"
 
 static const double show_every_seconds = 0.1;
@@ -214,15 +216,51 @@ static void look_for_stop(watch *watch)
 
 /* ---- the workers ---- */
 
+typedef struct life {
+  parcel_run *run;
+  int worker;
+  parcel_status status;
+} life;
+
+/* The thread is ending inside the kernel: what it has to do as a worker is done all the same. */
+static void outlive(void *argument)
+{
+  const life *life = argument;
+  parcel_run *run = life->run;
+  parcel__pool_outlive(run->pool, life->worker, parcel__sweep_outlive(run, &run->workers[life->worker]));
+}
+
 /* A parcel_body: each position of the pool's loop is a worker's whole life in the sweep. */
 static parcel_status run_worker(void *ctx, parcel_span positions, int worker)
 {
-  parcel_run *run = ctx;
-  parcel_status status = PARCEL_OK;
+  life life = {.run = ctx, .worker = worker};
   (void)positions;
-  while (parcel__sweep_step(run, &run->workers[worker], &status))
+  pthread_cleanup_push(outlive, &life);
+  while (parcel__sweep_step(life.run, &life.run->workers[worker], &life.status))
     ;
-  return status;
+  pthread_cleanup_pop(0);
+  return life.status;
+}
+
+/* The main thread ends inside the kernel: with it goes who could tell the other ranks. */
+static void end_program(void *argument)
+{
+  const parcel_run *run = argument;
+  const parcel_index block = atomic_load_explicit(&run->workers[0].block, memory_order_relaxed);
+  fprintf(stderr,
+          "%s: rank %d: the main thread ended inside the kernel, as by pthread_exit, in block %" PRId64
+          "; a kernel has to return\n",
+          program_invocation_short_name, parcel_world_rank(run->world), block);
+  MPI_Abort(parcel_world_comm(run->world), parcel_status_exit_code(PARCEL_KERNEL));
+}
+
+static bool step_alone(parcel_run *run, parcel_status *status)
+{
+  bool is_over = false;
+  pthread_cleanup_push(end_program, run);
+  is_over = !parcel__sweep_step(run, &run->workers[0], status);
+  pthread_cleanup_pop(0);
+  return is_over;
 }
 
 /* On the pool's threads or, where only the main thread may exist, on none. */
@@ -238,7 +276,7 @@ static parcel_status start_workers(parcel_run *run)
 static bool await_workers(parcel_run *run, bool is_urgent, parcel_status *status)
 {
   if (parcel__world_is_single(run->world))
-    return !parcel__sweep_step(run, &run->workers[0], status);
+    return step_alone(run, status);
   const bool is_over = parcel_pool_wait(run->pool, is_urgent ? urgent_pause_seconds : busy_pause_seconds);
   if (is_over)
     *status = parcel_pool_finish(run->pool);

@@ -1,12 +1,15 @@
 /* What a worker has to compute with: a buffer that is used again for every block, and, where kernels run in
  * processes, a process of its own, which sees the buffer at the same address. */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <parcel/shared.h>
 
 #include "sweep_impl.h"
+#include "thread_impl.h"
 
 /* What a process is asked for; in shared memory. */
 struct parcel_slice_call {
@@ -122,10 +125,48 @@ static parcel_status call_process(parcel_run *run, parcel_worker *own, const par
   return status;
 }
 
+typedef struct apart {
+  const parcel_sweep *sweep;
+  const parcel_slice *slice;
+  void *const *columns;
+  bool has_returned;
+  parcel_status status;
+  char text[PARCEL_ERROR_SIZE];
+} apart;
+
+static void *run_apart(void *argument)
+{
+  apart *call = argument;
+  call->status = call->sweep->kernel(call->sweep->ctx, call->slice, call->columns);
+  snprintf(call->text, sizeof call->text, "%s", parcel_last_error());
+  call->has_returned = true;
+  return NULL;
+}
+
+static parcel_status call_apart(const parcel_run *run, parcel_worker *own, const parcel_slice *slice,
+                                void *const columns[])
+{
+  apart call = {.sweep = run->sweep, .slice = slice, .columns = columns};
+  pthread_t thread;
+  const int error = parcel__thread_start(&thread, run_apart, &call);
+  if (error) {
+    own->is_helpless = true;
+    errno = error;
+    return parcel_fail(PARCEL_SYSTEM, "a thread ended inside the kernel, and no other started: %m");
+  }
+  pthread_join(thread, NULL);
+  if (!call.has_returned)
+    return parcel_fail(PARCEL_KERNEL,
+                       "the thread ended inside the kernel, as by pthread_exit; a kernel has to return");
+  return call.status ? parcel_fail(call.status, "%s", call.text) : PARCEL_OK;
+}
+
 parcel_status parcel__sweep_call(parcel_run *run, parcel_worker *own, const parcel_slice *slice,
                                  void *const columns[])
 {
   parcel_fail(PARCEL_OK, "%s", "");
-  return run->processes ? call_process(run, own, slice, columns)
-                        : run->sweep->kernel(run->sweep->ctx, slice, columns);
+  if (run->processes)
+    return call_process(run, own, slice, columns);
+  return own->is_apart ? call_apart(run, own, slice, columns)
+                       : run->sweep->kernel(run->sweep->ctx, slice, columns);
 }

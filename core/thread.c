@@ -3,10 +3,37 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static const double longest_seconds = 1e9;
+
+/* Of addresses only: pages are there once they are touched. */
+static const size_t stack_bytes_if_unlimited = (size_t)64 << 20;
+
+/* glibc gives threads a stack of the size that RLIMIT_STACK had when the program started, but only 2 MiB if
+ * there was no limit, which is where people need more. */
+static bool is_stack_unlimited(void)
+{
+  struct rlimit limit;
+  return getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
+}
+
+/* Where so many addresses are refused, the default has to do. */
+static int create(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+  pthread_attr_t attributes;
+  int error = EAGAIN;
+  if (is_stack_unlimited() && pthread_attr_init(&attributes) == 0) {
+    if (pthread_attr_setstacksize(&attributes, stack_bytes_if_unlimited) == 0)
+      error = pthread_create(thread, &attributes, run, argument);
+    pthread_attr_destroy(&attributes);
+    if (error == 0)
+      return 0;
+  }
+  return pthread_create(thread, NULL, run, argument);
+}
 
 int parcel__thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
@@ -17,7 +44,7 @@ int parcel__thread_start(pthread_t *thread, void *(*run)(void *), void *argument
   for (size_t s = 0; s < sizeof own / sizeof *own; ++s)
     sigdelset(&others, own[s]);
   pthread_sigmask(SIG_SETMASK, &others, &before);
-  const int error = pthread_create(thread, NULL, run, argument);
+  const int error = create(thread, run, argument);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return error;
 }

@@ -12,6 +12,7 @@
 #include <parcel/base.h>
 
 /** Starts a thread with signals blocked in it, but for those that code itself causes (SIGSEGV, SIGFPE ...).
+ *  Its stack is as large as RLIMIT_STACK says, and 64 MiB where that sets no limit.
  *
  *  Returns 0 or the error number of pthread_create. */
 int parcel__thread_start(pthread_t *thread, void *(*run)(void *), void *argument);

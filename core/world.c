@@ -27,6 +27,7 @@ struct parcel_world {
   int cpus;         /* this rank's fair share, at least 1 */
   parcel_cpus mask; /* what the share was taken from */
   int sharers;      /* ranks that it is shared by */
+  int bound;        /* CPUs in the masks of this host's ranks */
   bool is_single;   /* MPI_THREAD_SINGLE: no other thread may exist */
   bool is_quiet;    /* no warnings */
   bool *has_warned; /* of its launch; apart, since a world is constant to its sweeps */
@@ -135,6 +136,7 @@ static parcel_status share_cpus(parcel_world *world)
       place += r < world->node_rank;
       ++sharers;
     }
+  world->bound = status ? 0 : parcel__cpus_together(all, world->node_size);
   free(all);
   if ((status = parcel_world_agree(world, status)))
     return status;
@@ -301,6 +303,11 @@ const parcel_cpus *parcel__world_mask(const parcel_world *world)
 int parcel__world_sharers(const parcel_world *world)
 {
   return world->sharers;
+}
+
+int parcel__world_bound(const parcel_world *world)
+{
+  return world->bound;
 }
 
 bool *parcel__world_has_warned(const parcel_world *world)

@@ -23,12 +23,18 @@ double parcel__world_opened(const parcel_world *world);
 const parcel_cpus *parcel__world_mask(const parcel_world *world);
 int parcel__world_sharers(const parcel_world *world);
 
+/** CPUs that the ranks of this host may use together. */
+int parcel__world_bound(const parcel_world *world);
+
 /** Whether somebody has warned of how the program was launched: once is enough. */
 bool *parcel__world_has_warned(const parcel_world *world);
 
-/** parcel_world_check_threads; of threads that wait rather than compute there may be any number. */
+/** parcel_world_check_threads, for a sweep.
+ *
+ *  they_wait   rather than compute: there may be any number
+ *  is_default  nobody has asked for so many threads, or so few */
 PARCEL_MUST_CHECK parcel_status parcel__world_check_threads(const parcel_world *world, int threads,
-                                                            bool they_wait);
+                                                            bool they_wait, bool is_default);
 
 /** Message tags on the world's communicator, one per purpose. */
 enum {

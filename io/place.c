@@ -146,10 +146,11 @@ static void read_pages(place *place)
 
 static void look_at_system(place *place)
 {
+  struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
   struct statfs disk = {0};
   if (statfs(place->folder, &disk) == 0)
     place->own.file_system = (int64_t)(uint32_t)disk.f_type;
-  if (place->fd >= 0 && flock(place->fd, LOCK_SH | LOCK_NB) != 0)
+  if (place->fd >= 0 && fcntl(place->fd, F_OFD_SETLK, &shared) != 0)
     place->own.lock_error = errno;
   gethostname(place->own.host, sizeof place->own.host - 1);
   H5get_libversion(&place->own.hdf5[0], &place->own.hdf5[1], &place->own.hdf5[2]);
@@ -245,14 +246,17 @@ static void judge_space(place *place)
                       disk.f_files > 0 && disk.f_ffree == 0 ? ", but no file can be made" : "");
 }
 
-/* HDF5 locks the files that it opens, and Parcel lets it. */
+/* Parcel's own lock, by which a second run on the same output is refused (io/file_lock.c). Where there are no
+ * locks, the process that the file names is asked after, which is seen on its own host only. */
 static void judge_locking(place *place)
 {
   for (int r = 0; r < parcel_world_size(place->world); ++r) {
     if (place->all[r].lock_error) {
-      parcel_findings_add(place->out, PARCEL_FINDING_ERROR, "locking", "export HDF5_USE_FILE_LOCKING=FALSE",
-                          "rank %d on %s cannot lock a file in '%s': %s", r, place->all[r].host,
-                          place->folder, text_of(place->all[r].lock_error));
+      parcel_findings_add(
+          place->out, PARCEL_FINDING_WARNING, "locking", elsewhere,
+          "rank %d on %s cannot lock a file in '%s' (%s): two runs on different hosts may write "
+          "the same output",
+          r, place->all[r].host, place->folder, text_of(place->all[r].lock_error));
       return;
     }
   }

@@ -11,12 +11,14 @@ The manual is the C headers, parcel/*.h: names, parameters and their order are t
 - A status other than PARCEL_OK is raised as ParcelError, with .status and .text (parcel_last_error).
 - Arrays go in as sequences, whose lengths are checked, and come out as lists. Text is str, without a buffer.
 - A layout is freed when nobody refers to it any more; parcel_layout_free or `with` does it earlier.
+- Everything can be copied (copy, deepcopy) and pickled, and so sent to other processes.
 - A whole number that does not fit the C type is an OverflowError; nothing wraps around.
 - Where C says `from`, which Python reserves, it is `from_`.
 
 libparcel_partition.so is loaded from the path in the environment variable PARCEL_LIBRARY, or else from beside
 this file, from two folders up (as installed: LIBDIR/parcel/python), or by the system's loader.
 """
+import copy
 import ctypes
 import inspect
 import operator
@@ -118,7 +120,28 @@ class Box(_Value):
     _fields_ = [("begin", c_int64 * PARCEL_GRID_DIMENSIONS), ("end", c_int64 * PARCEL_GRID_DIMENSIONS)]
 
 
-class Schedule(_Value):
+class _Pointing(ctypes.Structure):
+    """A struct that points to layouts or grids, and keeps them. A copy keeps them, too; one that is deep, or pickled,
+    points to copies of its own."""
+
+    _pointers = ()  # the bytes at which they are, in the order of the arguments that they were
+
+    def __reduce__(self):
+        return _restore, (type(self), bytes(self), getattr(self, "_kept", ()))
+
+
+def _restore(kind, data, kept):
+    value = kind.from_buffer_copy(data)
+    value._kept = kept
+    targets = [item for item in kept if isinstance(item, (Layout, Grid))]
+    for place, item in zip(kind._pointers, targets):
+        address = item._handle.value if isinstance(item, Layout) else ctypes.addressof(item)
+        c_void_p.from_buffer(value, place).value = address
+    return value
+
+
+class Schedule(_Value, _Pointing):
+    _pointers = (56,)
     _fields_ = [("kind", c_int), ("parts", c_int), ("n", c_int64), ("chunk", c_int64), ("steps", c_int64),
                 ("head", c_int64), ("first", c_int64), ("decrement", c_int64), ("shares", c_void_p)]
 
@@ -137,18 +160,20 @@ class GridMove(_Value):
     _fields_ = [("sender", c_int), ("receiver", c_int), ("from_", Box), ("to", Box), ("points", Box)]
 
 
-class Plan(ctypes.Structure):
+class Plan(_Pointing):
     """A walk over moves; `for move in plan` goes on with it by parcel_plan_next."""
 
+    _pointers = (0, 88)
     _fields_ = [("_own", c_int64 * 42)]
 
     def __iter__(self):
         return iter(lambda: parcel_plan_next(self), None)
 
 
-class GridPlan(ctypes.Structure):
+class GridPlan(_Pointing):
     """A walk over boxes; `for move in plan` goes on with it by parcel_grid_plan_next."""
 
+    _pointers = (8, 16)
     _fields_ = [("_own", c_int64 * 740)]
 
     def __iter__(self):
@@ -168,7 +193,18 @@ class Layout:
         parcel_layout_free(self)
 
     def __del__(self, free=_library.parcel_layout_free, byref=byref):
-        free(byref(self._handle))
+        if hasattr(self, "_handle"):  # one whose __init__ was never called has none
+            free(byref(self._handle))
+
+    def __reduce__(self):
+        """A copy, also one that is pickled, is a layout of its own, made from the text of this one."""
+        return parcel_layout_parse, (parcel_layout_format(self),)
+
+    def __copy__(self):
+        return parcel_layout_parse(parcel_layout_format(self))
+
+    def __deepcopy__(self, _):
+        return copy.copy(self)
 
     def __repr__(self):
         return parcel_layout_format(self) if self._handle else "a layout that was freed"

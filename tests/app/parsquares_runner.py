@@ -20,6 +20,7 @@ from pathlib import Path
 
 PARSQUARES = os.environ["PARSQUARES"]
 MPIRUN = os.environ["MPIRUN"]
+HAS_FAULTS = os.environ["PARCEL_HAS_FAULTS"] == "1"
 TIMEOUT_SECONDS = 60
 NOBODY = 65534
 
@@ -151,6 +152,16 @@ class ProgramTest(unittest.TestCase):
                     **how):
         command = command_of(arguments, ranks, launcher, program)
         return finish(start(command, folder or self.folder, environment, **how))
+
+    def run_with_fault(self, fault, *arguments, **how):
+        """Runs the program with a fault (core/fault_impl.h), which must come."""
+        if not HAS_FAULTS:
+            self.skipTest("built without PARCEL_FAULTS")
+        log = self.make_folder() / "log"
+        outcome = self.run_program(*arguments, environment={"PARCEL_FAULT": fault, "PARCEL_FAULT_LOG": str(log)}, **how)
+        came = log.read_text().split() if log.exists() else []
+        self.assertIn(fault.partition(":")[0], came, f"the fault did not come: {outcome}")
+        return outcome
 
     def install(self):
         """The program, installed where any user may run it: the checkout may be out of their reach."""

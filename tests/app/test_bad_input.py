@@ -1,7 +1,9 @@
 """A mistake is told in one line, with the documented exit code; nothing is computed, changed or left."""
 
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from parsquares_runner import NOBODY, ProgramTest, limit_file_size, main
 
@@ -242,8 +244,56 @@ class InputOutput(ProgramTest):
         for ranks in (None, 3):
             with self.subTest(ranks=ranks):
                 outcome = self.run_program("-p", 1, "-t", 1, "-b", positions, f"1..{positions}", ranks=ranks)
-                self.assert_refused(outcome, FAILED, "of memory are available; use a smaller block (--block)")
+                self.assert_refused(outcome, FAILED, "of memory are available")
                 self.assertEqual(self.names(), [])
+
+    def test_blocks_that_do_not_fit_into_the_limit_of_a_process(self):
+        limit = (400_000_000, resource.RLIM_INFINITY)
+        outcome = self.run_program(*LARGE_BLOCKS, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, limit))
+        self.assert_refused(outcome, FAILED, "of memory are available to a process (ulimit -d); use a smaller block")
+        self.assertEqual(self.names(), [])
+
+    def test_blocks_that_do_not_fit_into_the_control_group(self):
+        group = self.make_group(400_000_000)
+        for ranks in (None, 2):
+            with self.subTest(ranks=ranks):
+                outcome = self.run_program(*LARGE_BLOCKS, ranks=ranks, preexec_fn=lambda: enter_group(group))
+                self.assert_refused(outcome, FAILED, f"of memory are available to the control group (cgroup) '{group}'")
+                self.assertEqual(self.names(), [])
+
+    def make_group(self, limit):
+        """A control group below this process's own with so many bytes of memory."""
+        for folder, name in memory_groups():
+            group = folder / f"parcel-test-{os.getpid()}"
+            try:
+                group.mkdir()
+                self.addCleanup(group.rmdir)
+                (group / name).write_text(str(limit))
+                return group
+            except OSError:
+                continue
+        return self.skipTest("no control group with a memory limit can be made here")
+
+
+LARGE_BLOCKS = ("-p", 1, "-t", 2, "-b", 60_000_000, "1..120_000_000")  # twice 480 MB
+
+
+def memory_groups():
+    """The folders of this process's group in the hierarchies of both versions, and the name of the limit there."""
+    groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        _, _, _, top, point, *_ = line.split()
+        kind, _, options = line.split(" - ")[1].split()[:3]
+        for _, controllers, path in groups:
+            below = Path(point, path.removeprefix(top).lstrip("/"))
+            if kind == "cgroup" and "memory" in options.split(",") and "memory" in controllers.split(","):
+                yield below, "memory.limit_in_bytes"
+            if kind == "cgroup2" and not controllers:
+                yield below, "memory.max"
+
+
+def enter_group(group):
+    (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
 if __name__ == "__main__":

@@ -217,8 +217,20 @@ class Threads(ProgramTest):
 
     @needs_two_cpus
     def test_default_is_the_one_cpu_that_a_rank_is_bound_to(self):
-        self.assertEqual(self.threads_by_default("--bind-to", "core", ranks=1, environment=BOUND), 1)
+        bound = self.run_program(ranks=1, launcher=("--bind-to", "core"), environment=BOUND)
+        self.assertEqual((bound.code, bound.threads), (0, 1))
         self.assertEqual(self.threads_by_default("taskset", "--cpu-list", str(CPUS[-1])), 1)
+
+    @needs_two_cpus
+    @unittest.skipIf(has_cpu_quota(), "this machine has a CPU quota")
+    def test_cpus_that_stay_idle_are_told_once_with_the_line_to_use(self):
+        outcome = self.run_program("--force", ranks=1, launcher=("--bind-to", "core"), environment=BOUND)
+        self.assertEqual(len(outcome.messages), 1, outcome.stderr)
+        idle = len(CPUS) - 1
+        self.assertRegex(outcome.messages[0], rf"^parsquares: warning: {idle} CPUs? of the host of rank 0 stays? idle")
+        self.assertIn("start with: mpirun --bind-to none -n 1 parsquares", outcome.messages[0])
+        for quiet in (["-t", 1], ["-q"]):
+            self.run_well("--force", *quiet, ranks=1, launcher=("--bind-to", "core"), environment=BOUND)
 
     @needs_two_cpus
     def test_default_obeys_slurm(self):
@@ -231,7 +243,17 @@ class Threads(ProgramTest):
         self.assertEqual((outcome.code, outcome.threads), (0, 2))
         self.assertEqual(len(outcome.messages), 1, outcome.stderr)
         self.assertRegex(outcome.messages[0], "^parsquares: warning: 2 threads per rank")
-        self.assertIn("mpirun --bind-to none -n 2 parsquares", outcome.messages[0])
+        if len(CPUS) >= 4:
+            self.assertIn("start with: mpirun --bind-to none -n 2 parsquares", outcome.messages[0])
+        else:  # the same line would be of no help
+            self.assertIn("; use 1 thread per rank", outcome.messages[0])
+
+    def test_more_ranks_than_cpus_are_not_told_to_start_the_same(self):
+        ranks = len(CPUS) + 1
+        outcome = self.run_program("--force", "-t", 2, "1..1000", ranks=ranks)
+        self.assertEqual(outcome.code, 0)
+        warning = next(line for line in outcome.messages if "threads per rank" in line)
+        self.assertIn(f"start fewer ranks: mpirun --bind-to none -n {len(CPUS)} parsquares", warning)
 
     @needs_two_cpus
     def test_quiet_run_does_not_warn(self):

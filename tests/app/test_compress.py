@@ -92,7 +92,7 @@ class Compress(ProgramTest):
 
     def test_a_zstd_file_is_resumed(self):
         arguments = ("-q", "--compress=zstd", "-p", "2,3", "-b", "2000", f"1..{COUNT}")
-        stopped = self.run_program(*arguments, environment={"PARCEL_FAULT": "results.chunk:nth=100:action=kill"})
+        stopped = self.run_with_fault("results.chunk:nth=100:action=kill", *arguments)
         self.assertEqual(stopped.code, -signal.SIGKILL, stopped.stderr)
         other = self.run_program("--resume", "--compress=deflate", *arguments[:1], *arguments[2:])
         self.assertEqual(other.code, 2)
@@ -131,16 +131,14 @@ class Compress(ProgramTest):
         points = [f"results.chunk:nth={nth}" for nth in (1, 2, 100, 200)]
         for point in [*points, "results.swap", "results.outcome", "results.rename", "results.folder"]:
             with self.subTest(point=point):
-                environment = {"PARCEL_FAULT": f"{point}:action=kill"}
-                outcome = self.run_program(*self.arguments("-t", 2), environment=environment)
+                outcome = self.run_with_fault(f"{point}:action=kill", *self.arguments("-t", 2))
                 self.assertEqual(outcome.code, -signal.SIGKILL, outcome.stderr)
                 self.check_resumed(ranks=2)
 
     def test_a_failure_at_the_end_is_resumed(self):
         for point in ("results.chunk:nth=7", "results.swap"):
             with self.subTest(point=point):
-                environment = {"PARCEL_FAULT": f"{point}:errno=ENOSPC"}
-                outcome = self.run_program(*self.arguments("-t", 2), environment=environment)
+                outcome = self.run_with_fault(f"{point}:errno=ENOSPC", *self.arguments("-t", 2))
                 self.assertEqual(outcome.code, 1)
                 self.assertNotIn("squares.h5.part.new", self.names())
                 self.check_resumed(ranks=None)
@@ -163,16 +161,16 @@ class Compress(ProgramTest):
 
     def test_collective_only_rank_0_writes_the_ledger(self):
         small = ("-q", "--compress=deflate,1", "-b", "32", f"1..{COUNT}")
-        on_rank_2 = {"PARCEL_FAULT": "results.ledger:rank=2"}
-        direct = self.run_program(*small, ranks=3, environment=on_rank_2)
+        on_rank_2 = "results.ledger:rank=2"
+        direct = self.run_with_fault(on_rank_2, *small, ranks=3)
         self.assertEqual(direct.code, 1, "rank 2 writes by itself")
-        self.run_well("--force", "--io=collective", *small, ranks=3, environment=on_rank_2)
+        self.run_well("--force", "--io=collective", *small, ranks=3, environment={"PARCEL_FAULT": on_rank_2})
         with h5py.File(self.folder / "squares.h5") as file:
             self.assertTrue(numpy.array_equal(file["squares"][:], EXPECTED["squares"]))
             self.assertEqual(set(file["parcel/ledger"]["rank"]), {0, 1, 2})
             self.assertTrue((file["parcel/ledger"]["state"] == 1).all())
-        on_rank_0 = {"PARCEL_FAULT": "results.ledger:rank=0:nth=3:errno=ENOSPC"}
-        failed = self.run_program("--force", "--io=collective", *small, ranks=3, environment=on_rank_0)
+        on_rank_0 = "results.ledger:rank=0:nth=3:errno=ENOSPC"
+        failed = self.run_with_fault(on_rank_0, "--force", "--io=collective", *small, ranks=3)
         self.assert_refused(failed, 1, "No space left on device")
         self.run_well("--force", "--resume", *small, ranks=2)
         self.assertEqual(self.names(), ["squares.h5"])

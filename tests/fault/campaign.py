@@ -48,7 +48,7 @@ class Chain:
     def start(self, ranks, mode, fault=""):
         os.environ["PARCEL_FAULT"] = fault
         words = endurance.command([self.output], mode, self.fail_every, MICROSECONDS)
-        run = faults.Run(ranks, *words)
+        run = faults.Run(ranks, *words, has_fault=False)
         del os.environ["PARCEL_FAULT"]
         return run
 

@@ -18,6 +18,7 @@ import h5py
 FAILING = os.environ["FAILING"]
 PARSQUARES = os.environ["PARSQUARES"]
 MPIRUN = os.environ["MPIRUN"]
+HAS_FAULTS = os.environ["PARCEL_HAS_FAULTS"] == "1"
 TIMEOUT_SECONDS = 60
 RANKS = (1, 3, 8)
 
@@ -71,18 +72,32 @@ def wait_for_end(pids, timeout=10):
     return [pid for pid in pids if is_alive(pid)]
 
 
-class Run:
-    """A program under way."""
+def points_of(faults):
+    """The points that PARCEL_FAULT names."""
+    return {fault.partition(":")[0] for fault in faults.split(",") if fault}
 
-    def __init__(self, ranks, *command):
+
+class Run:
+    """A program under way. The faults that its environment asks for must come before it ends, unless has_fault says that
+    this is no matter."""
+
+    def __init__(self, ranks, *command, has_fault=True):
         self.name = Path(FAILING if FAILING in command else command[0]).name
         self.ranks = ranks
+        self.faults = points_of(os.environ.get("PARCEL_FAULT", "")) if has_fault else set()
+        self.log = None
+        if self.faults:
+            if not HAS_FAULTS:
+                raise unittest.SkipTest("built without PARCEL_FAULTS")
+            descriptor, self.log = tempfile.mkstemp(prefix="parcel-fault-log-")
+            os.close(descriptor)
         self.process = subprocess.Popen(
             under_mpi(ranks, *command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, "PARCEL_FAULT_LOG": self.log} if self.log else None,
         )
         self.code = None
         self.stdout = self.stderr = ""
@@ -106,7 +121,16 @@ class Run:
         self.seconds_to_end = time.monotonic() - begin
         self.code = self.process.returncode
         self.survivors = wait_for_end(pids)
+        self.check_faults()
         return self
+
+    def check_faults(self):
+        if self.log:
+            came = set(Path(self.log).read_text().split())
+            os.unlink(self.log)
+            self.log = None
+            if not self.faults <= came:
+                raise AssertionError(f"no fault came at {', '.join(self.faults - came)}: {self.stderr}")
 
     @property
     def messages(self):

@@ -145,10 +145,13 @@ class Campaign:
         environment = {"LD_PRELOAD": os.environ["RECORDER"], "RECORD_FOLDER": str(place), "RECORD_LOG": str(log)}
         environment["LD_PRELOAD"] = ":".join(filter(None, (os.environ.get("LD_PRELOAD"), environment["LD_PRELOAD"])))
         fault = how.pop("fault", None)
+        came = self.folder / "fault"
         if fault:
-            environment["PARCEL_FAULT"] = fault
+            environment.update(PARCEL_FAULT=fault, PARCEL_FAULT_LOG=str(came))
         ended, _ = endurance.run([place / "results.h5"], environment=environment, **how)
         assert fault or ended.returncode in (0, 3), ended.stderr
+        assert not fault or came.exists(), f"the fault {fault} did not come"
+        came.unlink(missing_ok=True)
         events = read_record(log)
         assert any(kind == b"w" for kind, *_ in events), "nothing was recorded"
         left = {entry.name: entry.read_bytes() for entry in place.iterdir()}

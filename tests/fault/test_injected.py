@@ -15,23 +15,17 @@ RANKS = 3
 
 # The points that a plain run passes.
 ON_RANK_0 = (
-    "results.create", "results.reserve", "results.reserve:nth=2", "results.part", "results.outcome",
-    "results.rename", "results.folder",
+    "results.create", "results.reserve", "results.reserve:nth=2", "results.part", "results.seal",
+    "results.outcome", "results.rename", "results.folder",
 )
 ON_ANY_RANK = ("results.open", "results.read", "results.write:nth=3", "results.ledger:nth=2", "results.sync")
 
 
-def is_built_with_faults():
-    cache = os.path.join(os.environ["PARCEL_BUILD"], "CMakeCache.txt")
-    with open(cache, encoding="utf-8") as file:
-        return "PARCEL_FAULTS:BOOL=ON" in file.read() or "PARCEL_FAULTS:UNINITIALIZED=ON" in file.read()
-
-
 class InjectedTest(faults.FaultTest):
-    def start_squares(self, fault, *options):
+    def start_squares(self, fault, *options, has_fault=True):
         """Like start, but in the folder as it is."""
         os.environ["PARCEL_FAULT"] = fault
-        run = faults.Run(RANKS, faults.PARSQUARES, "-o", self.output, *options, *OPTIONS)
+        run = faults.Run(RANKS, faults.PARSQUARES, "-o", self.output, *options, *OPTIONS, has_fault=has_fault)
         del os.environ["PARCEL_FAULT"]
         self.addCleanup(self.kill, run)
         return run.end()
@@ -86,6 +80,17 @@ class InjectedTest(faults.FaultTest):
                 self.assertEqual(run.survivors, [])
                 self.assert_resumable()
 
+    def test_a_fault_that_is_not_known_ends_the_program(self):
+        for fault in ("results.wirte", "results.write:nht=2", "results.write:errno=EWHAT", "results.write,:", "results.write,what:rank=1"):
+            with self.subTest(fault=fault):
+                run = self.start_squares(fault, has_fault=False)
+                self.assertEqual((run.code, list(self.folder.iterdir())), (2, []), run.stderr)
+                self.assertIn("is not understood", run.stderr)
+
+    def test_a_fault_that_does_not_come_fails_its_test(self):
+        with self.assertRaisesRegex(AssertionError, "no fault came at results.clear"):
+            self.start_squares("results.clear")
+
     def test_a_name_that_cannot_be_brought_to_the_disk_is_told_of_a_complete_file(self):
         run = self.start_squares("results.folder:errno=EIO")
         self.assertEqual(run.code, 1)
@@ -112,7 +117,7 @@ class InjectedTest(faults.FaultTest):
             with self.subTest(fault=fault):
                 self.empty_folder()
                 self.start_squares("", "--on-error=record")
-                run = self.start_squares(fault, "--retry-failed")
+                run = self.start_squares(fault, "--retry-failed", has_fault=False)
                 self.assertEqual((run.code, run.messages), (0, []), "nothing had failed: nothing is touched")
                 self.assert_squares()
 
@@ -139,7 +144,7 @@ class NoLocksTest(faults.FaultTest):
 
 
 if __name__ == "__main__":
-    if not is_built_with_faults():
+    if not faults.HAS_FAULTS:
         print("skipped: built without PARCEL_FAULTS")
         raise SystemExit(77)
     unittest.main(verbosity=2)

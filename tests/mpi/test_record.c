@@ -1,6 +1,7 @@
 /* Failures on record: the run goes on, and the file tells which indices have no value. */
 #include "mpi_test.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ enum { POSITIONS = 1009, FIRST = 5, STEP = 2 };
 typedef struct weather {
   parcel_index bad_every; /* 0: none */
   parcel_index stops_at;  /* here the kernel is told to stop; -1: nowhere */
+  bool ends_thread;       /* the kernel ends its thread where it would fail */
 } weather;
 
 static bool is_bad(const weather *weather, parcel_index position)
@@ -30,6 +32,8 @@ static parcel_status moody(void *ctx, const parcel_slice *slice, void *const col
     const parcel_index position = slice->position + i;
     if (position == weather->stops_at)
       mpi_test_raise_stop();
+    if (is_bad(weather, position) && weather->ends_thread)
+      pthread_exit(NULL);
     if (is_bad(weather, position))
       return parcel_fail(PARCEL_KERNEL, "no luck at %lld", (long long)position);
     ((int64_t *)columns[0])[i] = position;
@@ -72,8 +76,10 @@ static bool table_is_right(const char *path, const weather *weather)
     if (is_bad(weather, p) && expected < count) {
       const parcel_failure *failure = &failures[expected++];
       snprintf(message, sizeof message, "no luck at %lld", (long long)p);
+      if (weather->ends_thread)
+        snprintf(message, sizeof message, "the thread ended inside the kernel");
       is_right = failure->index == FIRST + STEP * p && failure->code == PARCEL_KERNEL &&
-                 strcmp(failure->message, message) == 0;
+                 strncmp(failure->message, message, strlen(message)) == 0;
     } else {
       is_right = is_right && !is_bad(weather, p);
     }
@@ -142,6 +148,15 @@ static void an_index_that_fails_is_still_that_index(void **state)
     is_right = values[p] == FIRST + STEP * p;
   free(values);
   assert_root(is_right);
+}
+
+static void a_kernel_that_ends_its_thread_is_on_record(void **state)
+{
+  const results_fixture *fixture = *state;
+  weather weather = {.bad_every = 97, .stops_at = -1, .ends_thread = true};
+  const parcel_sweep sweep = sweep_of(&weather);
+  assert_status(results_make(fixture, &sweep, &keeping, &recording), PARCEL_FAILURES);
+  assert_root(table_is_right(fixture->path, &weather) && values_are_right(fixture->path, &weather));
 }
 
 static void a_run_without_failures_is_a_plain_success(void **state)
@@ -338,6 +353,7 @@ int main(void)
   const struct CMUnitTest record[] = {
       results_test(failures_are_listed_and_their_values_filled),
       results_test(an_index_that_fails_is_still_that_index),
+      results_test(a_kernel_that_ends_its_thread_is_on_record),
       results_test(a_run_without_failures_is_a_plain_success),
       results_test(records_of_kept_blocks_are_kept),
       results_test(a_reader_of_the_part_knows_the_failures),

@@ -2,6 +2,7 @@
 #include "mpi_test.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ typedef struct trouble {
   parcel_index bad_position; /* where the kernel fails; -1: nowhere */
   bool is_fleeting;          /* the kernel fails once and never again */
   bool is_mute;              /* the kernel gives no reason */
+  bool ends_thread;          /* the kernel ends its thread where it would fail */
   atomic_bool has_failed;
   double nap;            /* per call of the kernel, in seconds */
   int stop_after;        /* calls of the kernel until it asks to stop; 0: never, -1: before the first */
@@ -39,6 +41,8 @@ static parcel_status run_kernel(void *ctx, const parcel_slice *slice, void *cons
   mpi_test_sleep(trouble->nap);
   if (atomic_fetch_add(&trouble->calls, 1) + 1 == trouble->stop_after)
     mpi_test_raise_stop();
+  if (is_here && trouble->ends_thread)
+    pthread_exit(NULL);
   if (is_here && !(atomic_exchange(&trouble->has_failed, true) && trouble->is_fleeting))
     return trouble->is_mute ? PARCEL_RANGE : parcel_fail(PARCEL_KERNEL, "the root has no %s", "leaves");
   return copy_index(NULL, slice, columns);
@@ -159,6 +163,17 @@ static void a_kernel_without_a_reason_is_given_its_status_as_one(void **state)
   trouble trouble = {.bad_position = 600, .is_mute = true};
   parcel_fail(PARCEL_IO, "an old text that must not be repeated");
   check_blame(*state, &trouble, range_of(1009), "value out of range");
+}
+
+static void a_kernel_that_ends_its_thread_has_failed(void **state)
+{
+  const parcel_index positions[] = {0, 503, 1008};
+  for (size_t p = 0; p < sizeof positions / sizeof *positions; ++p) {
+    trouble trouble = {.bad_position = positions[p], .ends_thread = true};
+    check_blame(*state, &trouble, range_of(1009),
+                "the thread ended inside the kernel, as by pthread_exit; a kernel has to return");
+    check_aftermath(*state, &trouble);
+  }
 }
 
 static void the_only_position_can_fail(void **state)
@@ -409,7 +424,7 @@ static void blocks_that_are_together_as_large_as_the_memory_are_refused(void **s
   sweep.threads = 1;
   assert_status(parcel_sweep_run(*state, &sweep, parcel_sink_null(), NULL, NULL), PARCEL_MEMORY);
   assert_same_text(parcel_last_error());
-  assert_all(strstr(parcel_last_error(), "use a smaller block (--block) or fewer threads") != NULL);
+  assert_all(strstr(parcel_last_error(), "use a smaller block or fewer threads") != NULL);
 }
 
 int main(void)
@@ -418,6 +433,7 @@ int main(void)
       cmocka_unit_test(a_failing_index_is_named_with_its_rank_and_reason),
       cmocka_unit_test(a_failing_index_is_named_in_a_range_that_goes_down),
       cmocka_unit_test(a_kernel_without_a_reason_is_given_its_status_as_one),
+      cmocka_unit_test(a_kernel_that_ends_its_thread_has_failed),
       cmocka_unit_test(the_only_position_can_fail),
       cmocka_unit_test(a_kernel_that_fails_once_and_never_again_has_failed),
       cmocka_unit_test(a_failure_ends_the_other_ranks_within_a_block),

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,7 +17,8 @@ static char old_path[4 * PATH_MAX];
 
 static int make_folder(void **state)
 {
-  static const char *const variables[] = {"SLURM_JOB_ID", "SLURM_JOB_END_TIME", "PBS_JOBID", "PBS_WALLTIME"};
+  static const char *const variables[] = {"SLURM_JOB_ID",        "SLURM_JOB_END_TIME", "SLURM_ARRAY_JOB_ID",
+                                          "SLURM_ARRAY_TASK_ID", "PBS_JOBID",          "PBS_WALLTIME"};
   char path[sizeof folder + sizeof old_path];
   (void)state;
   for (int v = 0; v < LENGTH(variables); ++v)
@@ -98,6 +100,53 @@ static void squeue_is_asked_for_this_job_in_seconds(void **state)
   setenv("SLURM_JOB_ID", "7", 1);
   add_program("squeue", "[ \"$*\" = '-h -j 7 -o %e' ] && [ $SLURM_TIME_FORMAT = %s ] && echo 1795234377");
   assert_end(1795234377);
+}
+
+/* As Slurm 22.05 answers: the array's own number, which the last member has too, stands for all members. */
+static void a_member_of_an_array_has_its_own_end(void **state)
+{
+  (void)state;
+  setenv("SLURM_JOB_ID", "7", 1);
+  setenv("SLURM_ARRAY_JOB_ID", "7", 1);
+  setenv("SLURM_ARRAY_TASK_ID", "2", 1);
+  add_program("squeue", "case \"$*\" in *'-j 7 '*) printf '8 1795237977\\n7 1795234377\\n9 1795234378\\n';; "
+                        "'-h -j 7_2 -o %A %e') echo 7 1795234377;; esac");
+  assert_end(1795234377);
+  add_program("squeue", "printf '8 1795237977\\n7 1795234377\\n77 1795234376\\n'");
+  assert_end(1795234377);
+  add_program("squeue", "printf '8 1795237977\\n7 N/A\\n'");
+  assert_end(0);
+  add_program("squeue", "printf '8 1795237977\\n77 1795234376\\n'");
+  assert_no_end(PARCEL_SYSTEM, "no time of this job");
+}
+
+static void a_heterogeneous_job_ends_with_its_first_part(void **state)
+{
+  (void)state;
+  setenv("SLURM_JOB_ID", "7", 1);
+  add_program("squeue", "printf '1795237977\\nN/A\\n1795234377\\n1795234378\\n'");
+  assert_end(1795234377);
+  add_program("squeue", "printf '1795237977\\nwhat\\n'");
+  assert_no_end(PARCEL_SYSTEM, "'what'");
+}
+
+/* The kernel then keeps no record of how a child ended. */
+static void answers_count_where_children_are_not_waited_for(void **state)
+{
+  double end = 0;
+  (void)state;
+  setenv("SLURM_JOB_ID", "7", 1);
+  assert_true(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+  add_program("squeue", "echo 1795234377");
+  const parcel_status status = parcel__batch_end(2, &end);
+  add_program("squeue", "exit 1");
+  const parcel_status failing = parcel__batch_end(2, &end);
+  add_program("squeue", "echo 1795234377; sleep 60");
+  const parcel_status late = parcel__batch_end(0.3, &end);
+  (void)signal(SIGCHLD, SIG_DFL);
+  assert_int_equal(status, PARCEL_OK);
+  assert_int_equal(failing, PARCEL_SYSTEM);
+  assert_int_equal(late, PARCEL_TIMEOUT);
 }
 
 static void local_times_are_understood_in_any_zone(void **state)
@@ -217,6 +266,9 @@ int main(void)
       batch_test(no_job_has_no_end),
       batch_test(the_environment_is_asked_first),
       batch_test(squeue_is_asked_for_this_job_in_seconds),
+      batch_test(a_member_of_an_array_has_its_own_end),
+      batch_test(a_heterogeneous_job_ends_with_its_first_part),
+      batch_test(answers_count_where_children_are_not_waited_for),
       batch_test(local_times_are_understood_in_any_zone),
       batch_test(a_job_without_a_limit_has_no_end),
       batch_test(wrong_answers_are_told),

@@ -7,38 +7,6 @@
 
 #include "cpus_impl.h"
 
-static void quota_is_rounded_up_to_whole_cpus(void **state)
-{
-  static const struct {
-    const char *quota, *period;
-    int cpus;
-  } cases[] = {
-      {"max", "100000\n", INT_MAX},
-      {"max 100000\n", "100000\n", INT_MAX},
-      {"-1\n", "100000\n", INT_MAX},
-      {"0", "100000", INT_MAX},
-      {"100000", "0", INT_MAX},
-      {"100000", "", INT_MAX},
-      {"", "", INT_MAX},
-      {"junk", "100000", INT_MAX},
-      {"150000 100000\n", "100000\n", 2},
-      {"200000\n", "100000\n", 2},
-      {"200001", "100000", 3},
-      {"1", "100000", 1},
-      {"50000", "50000", 1},
-      {"9223372036854775807", "9223372036854775807", 1},
-      {"9223372036854775807", "1", INT_MAX},
-      {"9223372036854775807", "100000", INT_MAX},
-  };
-  (void)state;
-  for (int c = 0; c < LENGTH(cases); ++c) {
-    const int cpus = parcel__cpus_of_quota(cases[c].quota, cases[c].period);
-    if (cpus != cases[c].cpus)
-      fail_msg("quota '%s', period '%s': %d CPUs, not %d", cases[c].quota, cases[c].period, cpus,
-               cases[c].cpus);
-  }
-}
-
 static void cpus_follow_the_affinity_mask(void **state)
 {
   cpu_set_t all;
@@ -92,7 +60,6 @@ static void cpus_per_task_is_what_slurm_says(void **state)
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test(quota_is_rounded_up_to_whole_cpus),
       cmocka_unit_test(cpus_follow_the_affinity_mask),
       cmocka_unit_test(cpus_are_at_least_one_and_at_most_the_mask),
       cmocka_unit_test(cpus_per_task_is_what_slurm_says),

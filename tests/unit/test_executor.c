@@ -159,6 +159,59 @@ static void check_map(parcel_executor *executor, int threads)
                  "-1 arguments");
 }
 
+typedef struct late_failure {
+  gate gate;
+  atomic_int begun;
+  int at; /* the call that fails */
+} late_failure;
+
+/* The first call waits at the gate, another fails. */
+static parcel_status fail_late(void *argument, const parcel_task_context *context)
+{
+  late_failure *own = *(late_failure **)argument;
+  const int call = own->begun++;
+  if (call == 0)
+    return pass_gate(&own->gate, context);
+  if (call == own->at)
+    return parcel_fail(PARCEL_RANGE, "late");
+  usleep(50);
+  return PARCEL_OK;
+}
+
+static void *open_gate_later(void *argument)
+{
+  late_failure *own = argument;
+  while (own->begun <= own->at)
+    usleep(100);
+  usleep(200000);
+  own->gate.is_open = true;
+  return NULL;
+}
+
+/* Nobody waits for the tasks in order while the first one takes its time. */
+static void executor_map_begins_nothing_after_a_failure(void **state)
+{
+  enum { MANY = 20000, AT = 50 };
+  static late_failure *arguments[MANY];
+  (void)state;
+  for (int capacity = 0; capacity <= 100; capacity += 100) {
+    const parcel_executor_options options = {.threads = 2, .capacity = capacity};
+    parcel_executor *executor = NULL;
+    late_failure own = {.at = AT};
+    pthread_t opener;
+    for (int a = 0; a < MANY; ++a)
+      arguments[a] = &own;
+    assert_ok(parcel_executor_create(&options, &executor));
+    assert_int_equal(pthread_create(&opener, NULL, open_gate_later, &own), 0);
+    const parcel_status status =
+        parcel_executor_map(executor, fail_late, arguments, sizeof *arguments, MANY, NULL);
+    assert_int_equal(pthread_join(opener, NULL), 0);
+    assert_int_equal(status, PARCEL_RANGE);
+    assert_in_range(own.begun, AT + 1, AT + 2); /* one may have been submitted meanwhile */
+    assert_ok(parcel_executor_destroy(&executor));
+  }
+}
+
 static void executor_map_runs_each_argument_and_returns_the_first_failure(void **state)
 {
   (void)state;
@@ -379,6 +432,7 @@ int main(void)
       cmocka_unit_test(executor_tasks_without_futures_all_run_and_their_failures_are_told_once),
       cmocka_unit_test(executor_failure_without_text_does_not_get_another_ones),
       cmocka_unit_test(executor_map_runs_each_argument_and_returns_the_first_failure),
+      cmocka_unit_test(executor_map_begins_nothing_after_a_failure),
       cmocka_unit_test(full_queue_makes_the_submitter_wait),
       cmocka_unit_test(full_queue_refuses_if_asked_to),
       cmocka_unit_test(executor_tasks_that_wait_for_tasks_do_not_deadlock),

@@ -90,6 +90,51 @@ static void more_threads_than_the_host_has_cpus_are_found(void **state)
   assert_found(PARCEL_FINDING_WARNING, "sharing", "which has 2 CPUs", "parsquares -t 1");
 }
 
+/* Not the line that was used. */
+static void threads_that_would_be_too_many_unbound_are_not_told_to_be_unbound(void **state)
+{
+  (void)state;
+  ranks[0].threads = 3;
+  ranks[0].allowed = ranks[1].allowed = 1;
+  ranks[1].threads = 2;
+  snprintf(ranks[0].mask, sizeof ranks[0].mask, "0");
+  snprintf(ranks[1].mask, sizeof ranks[1].mask, "1");
+  judge();
+  for (int f = 0; f < found.count; ++f)
+    if (strcmp(found.list[f].check, "binding") == 0 || strcmp(found.list[f].check, "sharing") == 0)
+      assert_string_equal(found.list[f].line, "parsquares -t 1 ...");
+}
+
+static void lines_are_in_the_words_of_the_mpi_in_use(void **state)
+{
+  static const struct {
+    const char *build, *line;
+  } cases[] = {{"Parcel 0.1.0 with Open MPI v4.1.6", "mpirun --bind-to none -n 4 parsquares ..."},
+               {"Parcel 0.1.0 with Open MPI v5.0.7", "mpirun --bind-to none -n 4 parsquares ..."},
+               {"Parcel 0.1.0 with MPICH Version:\t4.0.2", "mpiexec -bind-to none -n 4 parsquares ..."},
+               {"Parcel 0.1.0 with SomeMPI 1", "mpiexec -n 4 parsquares ..."}};
+  (void)state;
+  for (int c = 0; c < LENGTH(cases); ++c) {
+    for (int r = 0; r < RANKS; ++r) {
+      ranks[r].host_cpus = 64;
+      ranks[r].fabric = PARCEL_FABRIC_SEARCHED;
+      snprintf(ranks[r].build, sizeof ranks[r].build, "%s", cases[c].build);
+    }
+    judge();
+    bool is_idle = false;
+    for (int f = 0; f < found.count; ++f) {
+      if (strcmp(found.list[f].check, "idle CPUs") == 0) {
+        is_idle = true;
+        assert_string_equal(found.list[f].line, cases[c].line);
+      }
+      if (!strstr(cases[c].build, "Open MPI") &&
+          (strstr(found.list[f].line, "OMPI") || strstr(found.list[f].fact, "Open MPI")))
+        fail_msg("advice for Open MPI: %s; use: %s", found.list[f].fact, found.list[f].line);
+    }
+    assert_true(is_idle);
+  }
+}
+
 static void idle_cpus_are_found(void **state)
 {
   (void)state;
@@ -182,10 +227,10 @@ static void the_line_is_the_launchers(void **state)
   (void)state;
   setenv("SLURM_STEP_ID", "0", 1);
   unsetenv("OMPI_COMM_WORLD_SIZE");
-  assert_string_equal(parcel__launch_line("prog", 4, 2, line, sizeof line),
+  assert_string_equal(parcel__launch_line("Open MPI", "prog", 4, 2, line, sizeof line),
                       "srun --ntasks=4 --cpus-per-task=2 --cpu-bind=cores prog ...");
   setenv("OMPI_COMM_WORLD_SIZE", "4", 1); /* mpirun inside of a step */
-  assert_string_equal(parcel__launch_line("prog", 4, 2, line, sizeof line),
+  assert_string_equal(parcel__launch_line("Open MPI", "prog", 4, 2, line, sizeof line),
                       "mpirun --bind-to none -n 4 prog ...");
 }
 
@@ -199,6 +244,8 @@ int main(void)
       judge_test(ranks_that_share_cpus_are_found),
       judge_test(more_threads_than_the_host_has_cpus_are_found),
       judge_test(idle_cpus_are_found),
+      judge_test(lines_are_in_the_words_of_the_mpi_in_use),
+      judge_test(threads_that_would_be_too_many_unbound_are_not_told_to_be_unbound),
       judge_test(a_quota_is_found),
       judge_test(ranks_that_wait_without_yielding_are_found),
       judge_test(threads_that_mpi_forbids_are_found),

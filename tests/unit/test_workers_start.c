@@ -28,26 +28,93 @@ static void workers_without_a_fork_server_are_refused(void **state)
   parcel_workers_release();
 }
 
-static void *wait_for_end(void *barrier)
+static void *work(void *is_over)
 {
+  while (!*(atomic_bool *)is_over)
+    ;
+  return NULL;
+}
+
+/* Asleep in most looks, but never for long. */
+static void *poll_often(void *is_over)
+{
+  while (!*(atomic_bool *)is_over)
+    usleep(1000);
+  return NULL;
+}
+
+static void workers_prepare_is_refused_beside_busy_threads(void **state)
+{
+  void *(*const busy[])(void *) = {work, poll_often};
+  (void)state;
+  for (int b = 0; b < LENGTH(busy); ++b) {
+    atomic_bool is_over = false;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, busy[b], &is_over), 0);
+    const parcel_status status = parcel_workers_prepare();
+    is_over = true;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_refused(status, PARCEL_INVALID, "a fork now could leave its locks held");
+    assert_int_equal(count_children(getpid()), 0);
+  }
+}
+
+static void *hold_lock(void *argument)
+{
+  pthread_barrier_t *barrier = argument;
+  pthread_barrier_wait(barrier);
+  usleep(300000); /* at first it does something */
   pthread_barrier_wait(barrier);
   return NULL;
 }
 
-static void workers_prepare_is_refused_beside_other_threads(void **state)
+/* As OpenBLAS (pthread) has them when main begins. */
+static void workers_prepare_waits_for_threads_to_rest(void **state)
 {
   pthread_barrier_t barrier;
   pthread_t threads[2];
+  parcel_workers *workers = NULL;
   (void)state;
   assert_int_equal(pthread_barrier_init(&barrier, NULL, 3), 0);
   for (int t = 0; t < 2; ++t)
-    assert_int_equal(pthread_create(&threads[t], NULL, wait_for_end, &barrier), 0);
-  assert_refused(parcel_workers_prepare(), PARCEL_INVALID, "threads already");
+    assert_int_equal(pthread_create(&threads[t], NULL, hold_lock, &barrier), 0);
+  pthread_barrier_wait(&barrier);
+  assert_ok(parcel_workers_prepare());
+  const parcel_workers_options options = {.processes = 2};
+  assert_ok(parcel_workers_create(&options, &workers));
+  square *task = make_shared(sizeof *task);
+  task->value = 12;
+  assert_ok(parcel_workers_call(workers, 1, compute_square, task, 0));
+  assert_int_equal(task->result, 144);
+  parcel_shared_free(task);
+  parcel_workers_destroy(&workers);
+  parcel_workers_release();
   pthread_barrier_wait(&barrier);
   for (int t = 0; t < 2; ++t)
     assert_int_equal(pthread_join(threads[t], NULL), 0);
   pthread_barrier_destroy(&barrier);
+}
+
+/* The kernel then reaps the server by itself. */
+static void workers_live_and_end_with_ignored_children(void **state)
+{
+  parcel_workers *workers = NULL;
+  (void)state;
+  assert_true(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+  parcel_status status = parcel_workers_prepare();
+  if (!status)
+    status = parcel_workers_create(&(parcel_workers_options){.processes = 2}, &workers);
+  square *task = make_shared(sizeof *task);
+  task->value = 12;
+  if (!status)
+    status = parcel_workers_call(workers, 0, compute_square, task, 0);
+  parcel_workers_destroy(&workers);
+  parcel_workers_release();
+  (void)signal(SIGCHLD, SIG_DFL);
+  assert_ok(status);
+  assert_int_equal(task->result, 144);
   assert_int_equal(count_children(getpid()), 0);
+  parcel_shared_free(task);
 }
 
 static void workers_prepare_that_cannot_fork_says_so(void **state)
@@ -178,7 +245,9 @@ int main(void)
 {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test(workers_without_a_fork_server_are_refused),
-      cmocka_unit_test(workers_prepare_is_refused_beside_other_threads),
+      cmocka_unit_test(workers_prepare_is_refused_beside_busy_threads),
+      cmocka_unit_test(workers_prepare_waits_for_threads_to_rest),
+      cmocka_unit_test(workers_live_and_end_with_ignored_children),
       cmocka_unit_test(workers_prepare_that_cannot_fork_says_so),
       cmocka_unit_test(workers_prepare_may_be_repeated),
       cmocka_unit_test(workers_that_cannot_all_be_made_are_unmade),

@@ -13,8 +13,9 @@ extern "C" {
  *  which to close the file (5 % of what is left, at most 30 s). 0 outside of jobs, for a job without a time
  *  limit, and, after a warning, where the end cannot be learned. Collective.
  *
- *  Knows Slurm (SLURM_JOB_END_TIME, else `squeue`) and PBS (`qstat -f`). Rank 0 asks, and waits for an answer
- *  no longer than 5 s. The result does not age: ask once.
+ *  Knows Slurm (SLURM_JOB_END_TIME, else `squeue`; of an array the member's own end, of a heterogeneous job
+ *  its first part's) and PBS (`qstat -f`). Rank 0 asks, and waits for an answer no longer than 5 s. The result
+ *  does not age: ask once.
  *  Errors: MPI. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_batch_deadline(const parcel_world *world, double *out);
 

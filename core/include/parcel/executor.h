@@ -42,7 +42,8 @@ typedef struct parcel_future parcel_future;
 typedef struct parcel_task_context parcel_task_context;
 
 /** What a task does. Returns PARCEL_OK, or a failure after parcel_fail has said why. A body that takes long
- *  asks parcel_task_is_cancelled() now and then and returns early. */
+ *  asks parcel_task_is_cancelled() now and then and returns early. A body that ends its thread (pthread_exit)
+ *  has failed with KERNEL, and so have the tasks on top of which it ran; another thread takes its place. */
 typedef parcel_status (*parcel_task_body)(void *argument, const parcel_task_context *context);
 
 /** True once the task's future, or the whole executor, was cancelled, or the task's time is over. */
@@ -108,7 +109,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_executor_submit(parcel_executo
 /** Runs body on each of count arguments that lie stride bytes apart, and waits for all.
  *
  *  Same as:  for (i = 0; i < count; ++i) body((char *)arguments + i * stride, context);  in any order and at
- *  once. If one fails, those that have not begun are cancelled.
+ *  once. If one fails, those that have not begun are cancelled, and those that run are told so
+ *  (parcel_task_is_cancelled).
  *  Errors: the failure of the first that failed, by index, cancelled ones not counted; as
  *  parcel_executor_submit. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_executor_map(parcel_executor *executor,

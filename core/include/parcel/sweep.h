@@ -33,7 +33,8 @@ typedef struct parcel_slice {
  *  Threads: called by several at once, with slices that do not overlap; must not call MPI, HDF5 or the
  *  sweep.
  *  Returns PARCEL_OK, or a failure after parcel_fail has said why. It is then called again for parts of
- *  the slice, to find the first index that fails; so the same slice must give the same result. */
+ *  the slice, to find the first index that fails; so the same slice must give the same result. A kernel that
+ *  ends its thread (pthread_exit) has failed, and is called in a thread of its own from then on. */
 typedef parcel_status (*parcel_kernel)(void *ctx, const parcel_slice *slice, void *const columns[]);
 
 /** X(NAME, text): how the blocks of a sweep are shared out. Append only.

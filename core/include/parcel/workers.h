@@ -10,7 +10,7 @@
  *
  *      int main(int argc, char **argv)
  *      {
- *        parcel_status status = parcel_workers_prepare();     first of all: before MPI, before threads
+ *        parcel_status status = parcel_workers_prepare();     first of all: before MPI, before own threads
  *        ... parcel_world_open ...
  *        parcel_workers *workers = NULL;
  *        double *roots = NULL;
@@ -43,8 +43,13 @@ extern "C" {
  *  The server and the workers end with this process, however it ends. They are in a session of their own:
  *  what a terminal sends to a foreground job (interrupt, hang up) reaches this process only, which decides.
  *
- *  Threads: the main thread, and no other may exist yet.
- *  Errors:  INVALID (MPI is initialised, other threads exist, this is a worker process);
+ *  Threads that exist already, as those that a library has started when it was loaded, must rest: up to 2 s are
+ *  waited for that. They are not there in the workers. What a library does about that is its own matter:
+ *  OpenBLAS starts new ones; one that does not know fork waits for them for ever, and one whose thread slept
+ *  with a lock held leaves it held. Such a library is best told to use one thread.
+ *
+ *  Threads: the main thread.
+ *  Errors:  INVALID (MPI is initialised, another thread is at work, this is a worker process);
  *           MEMORY; SYSTEM (no fork). */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_workers_prepare(void);
 
