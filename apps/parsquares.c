@@ -240,6 +240,8 @@ int main(int argc, char **argv)
   parcel_world *world = NULL;
   parsquares_arguments *arguments = NULL;
   parcel_status status = prepare(argc, argv, &arguments);
+  if (!status && !parcel_signals_catch())
+    status = PARCEL_SYSTEM;
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);
   if (status)

@@ -136,7 +136,8 @@ static parcel_status check_blocks(void *ctx, parcel_span blocks, int worker)
   parcel_ledger_entry entries[ENTRIES];
   parcel_status status = parcel__ledger_read(&site->file, site->fd, site->ledger, piece, entries);
   for (parcel_index b = piece.begin; b < piece.end && !status; ++b)
-    status = check_block(search, &search->scratches[worker], b, &entries[b - piece.begin]);
+    if (!(status = parcel_signals_check("the blocks of an earlier run are compared")))
+      status = check_block(search, &search->scratches[worker], b, &entries[b - piece.begin]);
   return status;
 }
 
