@@ -24,7 +24,7 @@ static parcel_status add_up_ranks(const parcel_world *world, const powers *power
     for (int l = LIMBS - 1; l >= 0; --l)
       sums[c] = sums[c] * ((powers_sum)1 << 32) + limbs[c][l];
   }
-  return parcel_mpi_check(code, "adding up the sums of all ranks");
+  return parcel_world_check_mpi(world, code, "adding up the sums of all ranks");
 }
 
 static parcel_status check_sums(const parsquares_arguments *arguments, const powers_sum sums[])

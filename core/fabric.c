@@ -24,12 +24,14 @@ static const char *const devices[] = {
     "/sys/class/cxi/*",        "/dev/cxi*", /* Slingshot */
     "/dev/infiniband/*",       "/dev/hfi1*", "/dev/ipath*", "/dev/kgni*", "/dev/bxi*"};
 
+enum { FRAMEWORKS = PARCEL_FABRIC_SETTINGS - 1 };
+
 /* What is left out, by the parameter that chooses. */
 static const struct {
   const char *variable;
   const char *components[4];
-} frameworks[PARCEL_FABRIC_SETTINGS] = {{"OMPI_MCA_mtl", {"psm2", "psm", "ofi"}},
-                                        {"OMPI_MCA_btl", {"ofi", "openib", "usnic", "uct"}}};
+} frameworks[FRAMEWORKS] = {{"OMPI_MCA_mtl", {"psm2", "psm", "ofi"}},
+                            {"OMPI_MCA_btl", {"ofi", "openib", "usnic", "uct"}}};
 
 /* Variables that begin so show that somebody has a plan. */
 static const char *const plans[] = {"OMPI_MCA_pml=",
@@ -159,12 +161,38 @@ static void exclude(const char *const components[], int count, char *value)
   }
 }
 
+/* Variables that launchers set: mpirun of Open MPI and MPICH, and srun, of which the first two come from
+ * process management. A batch script has some of Slurm's others. */
+static bool is_launched(void)
+{
+  static const char *const variables[] = {"PMIX_RANK",   "PMIX_NAMESPACE",       "PMI_RANK",
+                                          "PMI_FD",      "OMPI_COMM_WORLD_RANK", "SLURM_STEP_ID",
+                                          "SLURM_STEPID"};
+  for (size_t v = 0; v < LENGTH(variables); ++v)
+    if (getenv(variables[v]))
+      return true;
+  return false;
+}
+
+/* A process that nobody launched is a job of its own. Open MPI 4 starts its daemon for it, in case that it
+ * should want to launch others: that takes time, needs orted on the PATH, and was seen to hang in
+ * MPI_Finalize. Later versions start none, and do not know the parameter. */
+static void settle_daemon(const char *root, parcel_fabric_setting *setting)
+{
+  *setting = (parcel_fabric_setting){.variable = "OMPI_MCA_ess_singleton_isolated"};
+  if (is_launched() || getenv(setting->variable))
+    return;
+  find_value(root, setting->variable + MCA_PREFIX, setting->value);
+  snprintf(setting->value, sizeof setting->value, "%s", *setting->value ? "" : "1");
+}
+
 void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[])
 {
   char pml[PARCEL_FABRIC_VALUE_SIZE];
   find_value(root, "pml", pml);
   const bool applies = !is_choice(pml) && !has_plan() && parcel__fabric_is_absent(root);
-  for (int f = 0; f < PARCEL_FABRIC_SETTINGS; ++f) {
+  settle_daemon(root, &settings[FRAMEWORKS]);
+  for (int f = 0; f < FRAMEWORKS; ++f) {
     settings[f] = (parcel_fabric_setting){.variable = frameworks[f].variable};
     if (!applies || getenv(settings[f].variable))
       continue;

@@ -48,8 +48,9 @@ static parcel_status make_grid(const parcel_world *world, const parcel_sweep *sw
     status = parcel_block_grid_make(sweep->range.count, parcel_world_size(world),
                                     sweep->block > 0 ? sweep->block : choose_block(world, sweep), &grid);
   if ((status = parcel_world_follow_root(world, status)) ||
-      (status = parcel_mpi_check(MPI_Bcast(&grid, (int)sizeof grid, MPI_BYTE, 0, parcel_world_comm(world)),
-                                 "MPI_Bcast of the block grid")))
+      (status = parcel_world_check_mpi(
+           world, MPI_Bcast(&grid, (int)sizeof grid, MPI_BYTE, 0, parcel_world_comm(world)),
+           "MPI_Bcast of the block grid")))
     return status;
   *out = grid;
   return PARCEL_OK;
@@ -170,12 +171,13 @@ static parcel_status report_run(const parcel_run *run, double elapsed, parcel_sw
   }
   MPI_Comm comm = parcel_world_comm(run->world);
   parcel_status status = PARCEL_OK;
-  if ((status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, counts, 4, MPI_INT64_T, MPI_SUM, comm),
-                                 "MPI_Allreduce")) ||
-      (status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, times, 2, MPI_DOUBLE, MPI_SUM, comm),
-                                 "MPI_Allreduce")) ||
-      (status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, longest, 2, MPI_DOUBLE, MPI_MAX, comm),
-                                 "MPI_Allreduce")))
+  if ((status = parcel_world_check_mpi(run->world,
+                                       MPI_Allreduce(MPI_IN_PLACE, counts, 4, MPI_INT64_T, MPI_SUM, comm),
+                                       "MPI_Allreduce")) ||
+      (status = parcel_world_check_mpi(
+           run->world, MPI_Allreduce(MPI_IN_PLACE, times, 2, MPI_DOUBLE, MPI_SUM, comm), "MPI_Allreduce")) ||
+      (status = parcel_world_check_mpi(
+           run->world, MPI_Allreduce(MPI_IN_PLACE, longest, 2, MPI_DOUBLE, MPI_MAX, comm), "MPI_Allreduce")))
     return status;
   *out = (parcel_sweep_report){.positions = counts[0],
                                .blocks = counts[1],

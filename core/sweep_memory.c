@@ -57,7 +57,7 @@ parcel_status parcel__sweep_check_memory(const parcel_world *world, const parcel
   parcel_index workers = threads;
   parcel_index bytes = 0;
   const int code = MPI_Allreduce(MPI_IN_PLACE, &workers, 1, MPI_INT64_T, MPI_SUM, parcel__world_node(world));
-  parcel_status status = parcel_mpi_check(code, "MPI_Allreduce of the threads of a host");
+  parcel_status status = parcel_world_check_mpi(world, code, "MPI_Allreduce of the threads of a host");
   if (!status)
     status = parcel__sweep_buffer_bytes(sweep, grid, &bytes);
   if (!status && parcel_world_node_rank(world) == 0)

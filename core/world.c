@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,10 @@ struct parcel_world {
   double opened;    /* parcel__seconds() */
 };
 
+/* To say that MPI is broken. */
+enum { MOST_TURNS = 20 };
+static const double seconds_per_turn = 0.5;
+
 double parcel__seconds(void)
 {
   struct timespec now;
@@ -54,6 +59,46 @@ parcel_status parcel_mpi_check(int code, const char *doing)
   if (MPI_Error_string(code, reason, &length) != MPI_SUCCESS)
     snprintf(reason, sizeof reason, "MPI error %d", code);
   return parcel_fail(PARCEL_MPI, "%s: %s", doing, reason);
+}
+
+/* MPI has failed on this rank, and perhaps on others in the same moment. They wait for their turn to say so,
+ * and are gone before it comes: rank 0, if it has failed as well, does not wait. A signal meanwhile is the
+ * launcher's, which ends the job. */
+static bool has_turn_to_speak(int rank)
+{
+  const double wait = rank < MOST_TURNS ? rank * seconds_per_turn : MOST_TURNS * seconds_per_turn;
+  const struct timespec time = {.tv_sec = (time_t)wait, .tv_nsec = (long)((wait - floor(wait)) * 1e9)};
+  return nanosleep(&time, NULL) == 0;
+}
+
+static _Noreturn void abandon(MPI_Comm comm)
+{
+  char host[HOST_NAME_MAX + 1] = "";
+  int rank = 0;
+  gethostname(host, sizeof host - 1);
+  MPI_Comm_rank(comm, &rank);
+  if (has_turn_to_speak(rank))
+    fprintf(stderr, "%s: rank %d on %s: %s; the ranks cannot go on together, and the job ends here\n",
+            program_invocation_short_name, rank, host, parcel_last_error());
+  MPI_Abort(comm, parcel_status_exit_code(PARCEL_MPI));
+  abort();
+}
+
+void parcel__world_abandon(const parcel_world *world)
+{
+  abandon(world->comm);
+}
+
+static parcel_status check_mpi(MPI_Comm comm, int code, const char *doing)
+{
+  if (parcel_mpi_check(code, doing))
+    abandon(comm);
+  return PARCEL_OK;
+}
+
+parcel_status parcel_world_check_mpi(const parcel_world *world, int code, const char *doing)
+{
+  return check_mpi(world->comm, code, doing);
 }
 
 static parcel_status start_mpi(int *provided)
@@ -94,49 +139,57 @@ static parcel_status init_mpi(parcel_world *world)
   return PARCEL_OK;
 }
 
-static parcel_status open_comms(parcel_world *world, MPI_Comm comm)
+/* The same on all ranks of comm, so nobody is left waiting. */
+static parcel_status check_comm(MPI_Comm comm)
 {
-  parcel_status status = PARCEL_OK;
-  if ((status = parcel_mpi_check(MPI_Comm_dup(comm, &world->comm), "MPI_Comm_dup")) ||
-      (status = parcel_mpi_check(MPI_Comm_set_errhandler(world->comm, MPI_ERRORS_RETURN),
-                                 "MPI_Comm_set_errhandler")) ||
-      (status = parcel_mpi_check(MPI_Comm_set_name(world->comm, "parcel"), "MPI_Comm_set_name")) ||
-      (status = parcel_mpi_check(MPI_Comm_rank(world->comm, &world->rank), "MPI_Comm_rank")) ||
-      (status = parcel_mpi_check(MPI_Comm_size(world->comm, &world->size), "MPI_Comm_size")) ||
-      (status = parcel_mpi_check(
-           MPI_Comm_split_type(world->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &world->node),
-           "MPI_Comm_split_type")) ||
-      (status = parcel_mpi_check(MPI_Comm_rank(world->node, &world->node_rank), "MPI_Comm_rank")) ||
-      (status = parcel_mpi_check(MPI_Comm_size(world->node, &world->node_size), "MPI_Comm_size")))
-    return status;
+  int is_inter = 0;
+  if (comm == MPI_COMM_NULL)
+    return parcel_fail(PARCEL_INVALID, "a world cannot be opened over MPI_COMM_NULL");
+  check_mpi(comm, MPI_Comm_test_inter(comm, &is_inter), "MPI_Comm_test_inter");
+  if (is_inter)
+    return parcel_fail(PARCEL_INVALID, "a world cannot be opened over an inter-communicator; merge it first "
+                                       "(MPI_Intercomm_merge)");
   return PARCEL_OK;
+}
+
+static void open_comms(parcel_world *world, MPI_Comm comm)
+{
+  check_mpi(comm, MPI_Comm_dup(comm, &world->comm), "MPI_Comm_dup");
+  check_mpi(comm, MPI_Comm_set_errhandler(world->comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  parcel_world_check_mpi(world, MPI_Comm_set_name(world->comm, "parcel"), "MPI_Comm_set_name");
+  parcel_world_check_mpi(world, MPI_Comm_rank(world->comm, &world->rank), "MPI_Comm_rank");
+  parcel_world_check_mpi(world, MPI_Comm_size(world->comm, &world->size), "MPI_Comm_size");
+  parcel_world_check_mpi(
+      world, MPI_Comm_split_type(world->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &world->node),
+      "MPI_Comm_split_type");
+  parcel_world_check_mpi(world, MPI_Comm_rank(world->node, &world->node_rank), "MPI_Comm_rank");
+  parcel_world_check_mpi(world, MPI_Comm_size(world->node, &world->node_size), "MPI_Comm_size");
 }
 
 /* Ranks with the same mask and quota share it as equal parts; a rank beyond the last CPU still gets one. */
 static parcel_status share_cpus(parcel_world *world)
 {
   parcel_cpus *all = calloc((size_t)world->node_size, sizeof *all);
-  parcel_status status =
-      all ? PARCEL_OK
-          : parcel_fail(PARCEL_MEMORY, "no memory for the CPU masks of %d ranks", world->node_size);
-  if ((status = parcel_world_agree(world, status))) {
+  const parcel_status status = parcel_world_agree(
+      world, all ? PARCEL_OK
+                 : parcel_fail(PARCEL_MEMORY, "no memory for the CPU masks of %d ranks", world->node_size));
+  if (status) {
     free(all);
     return status;
   }
   world->mask = parcel__cpus_of_process();
   const int bytes = (int)sizeof world->mask;
-  const int code = MPI_Allgather(&world->mask, bytes, MPI_BYTE, all, bytes, MPI_BYTE, world->node);
-  status = parcel_mpi_check(code, "MPI_Allgather of CPU masks");
+  parcel_world_check_mpi(world,
+                         MPI_Allgather(&world->mask, bytes, MPI_BYTE, all, bytes, MPI_BYTE, world->node),
+                         "MPI_Allgather of CPU masks");
   int sharers = 0;
   int place = 0;
-  for (int r = 0; r < world->node_size && !status; ++r)
+  for (int r = 0; r < world->node_size; ++r)
     if (strcmp(all[r].list, world->mask.list) == 0 && all[r].allowed == world->mask.allowed) {
       place += r < world->node_rank;
       ++sharers;
     }
   free(all);
-  if ((status = parcel_world_agree(world, status)))
-    return status;
   world->sharers = sharers;
   const parcel_span share = parcel_block_span(world->mask.allowed, sharers, place);
   world->cpus = share.end > share.begin ? (int)(share.end - share.begin) : 1;
@@ -151,40 +204,47 @@ static parcel_status share_cpus(parcel_world *world)
   return PARCEL_OK;
 }
 
-static void release(parcel_world **world)
+static void release(parcel_world *world)
 {
-  if ((*world)->node != MPI_COMM_NULL)
-    MPI_Comm_free(&(*world)->node);
-  if ((*world)->comm != MPI_COMM_NULL)
-    MPI_Comm_free(&(*world)->comm);
-  if ((*world)->owns_mpi) {
+  if (world->node != MPI_COMM_NULL)
+    MPI_Comm_free(&world->node);
+  if (world->comm != MPI_COMM_NULL)
+    MPI_Comm_free(&world->comm);
+  if (world->owns_mpi) {
     parcel__keep_loaded();
     MPI_Finalize();
   }
-  free((*world)->has_warned);
-  free(*world);
-  *world = NULL;
+  free(world->has_warned);
+}
+
+/* Out of memory on one rank is the end on all. */
+static parcel_status keep(parcel_world *opened, parcel_world **out)
+{
+  parcel_world *world = malloc(sizeof *world);
+  opened->has_warned = calloc(1, sizeof *opened->has_warned);
+  const parcel_status status = parcel_world_agree(
+      opened, world && opened->has_warned ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for a world"));
+  if (status) {
+    free(world);
+    return status;
+  }
+  *world = *opened;
+  *out = world;
+  return PARCEL_OK;
 }
 
 parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out)
 {
-  parcel_status status = PARCEL_OK;
-  parcel_world *world = calloc(1, sizeof *world);
-  bool *has_warned = calloc(1, sizeof *has_warned);
-  if (!world || !has_warned) {
-    free(world);
-    free(has_warned);
-    return parcel_fail(PARCEL_MEMORY, "no memory for a world");
+  parcel_world world = {.comm = MPI_COMM_NULL, .node = MPI_COMM_NULL, .opened = parcel__seconds()};
+  parcel_status status = init_mpi(&world);
+  if (!status && !(status = check_comm(comm))) {
+    open_comms(&world, comm);
+    if (!(status = share_cpus(&world)))
+      status = keep(&world, out);
   }
-  world->has_warned = has_warned;
-  world->comm = world->node = MPI_COMM_NULL;
-  world->opened = parcel__seconds();
-  if ((status = init_mpi(world)) || (status = open_comms(world, comm)) || (status = share_cpus(world))) {
+  if (status)
     release(&world);
-    return status;
-  }
-  *out = world;
-  return PARCEL_OK;
+  return status;
 }
 
 /* mpirun kills every rank as soon as one has exited with a failure, and Open MPI 4.1 may then crash in a rank
@@ -200,7 +260,9 @@ int parcel_world_leave(parcel_world **world, int code)
   const bool speaks = !*world || (*world)->rank == 0;
   const bool has_others = *world && (*world)->owns_mpi && (*world)->size > 1;
   if (*world)
-    release(world);
+    release(*world);
+  free(*world);
+  *world = NULL;
   if (code && speaks && has_others)
     let_others_exit();
   return speaks ? code : 0;
@@ -232,10 +294,8 @@ static parcel_status hear_verdict(const parcel_world *world, int speaker, parcel
 {
   verdict said = {.status = status};
   snprintf(said.text, sizeof said.text, "%s", parcel_last_error());
-  const int code = MPI_Bcast(&said, (int)sizeof said, MPI_BYTE, speaker, world->comm);
-  const parcel_status broken = parcel_mpi_check(code, "MPI_Bcast of a verdict");
-  if (broken)
-    return broken;
+  parcel_world_check_mpi(world, MPI_Bcast(&said, (int)sizeof said, MPI_BYTE, speaker, world->comm),
+                         "MPI_Bcast of a verdict");
   return said.status ? parcel_fail((parcel_status)said.status, "%s", said.text) : PARCEL_OK;
 }
 
@@ -243,10 +303,8 @@ parcel_status parcel_world_agree(const parcel_world *world, parcel_status status
 {
   int64_t mine = order_of(world, status);
   int64_t first = INT64_MAX;
-  const int code = MPI_Allreduce(&mine, &first, 1, MPI_INT64_T, MPI_MIN, world->comm);
-  const parcel_status broken = parcel_mpi_check(code, "MPI_Allreduce of the ranks' statuses");
-  if (broken)
-    return broken;
+  parcel_world_check_mpi(world, MPI_Allreduce(&mine, &first, 1, MPI_INT64_T, MPI_MIN, world->comm),
+                         "MPI_Allreduce of the ranks' statuses");
   if (first == INT64_MAX)
     return PARCEL_OK;
   if (mine == first && status != PARCEL_STOPPED) {

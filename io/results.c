@@ -123,8 +123,8 @@ static parcel_status share(parcel_results *results, knowledge *known)
 {
   parcel_store_site *site = &results->site;
   MPI_Comm comm = parcel_world_comm(site->world);
-  const parcel_status status = parcel_mpi_check(MPI_Bcast(known, (int)sizeof *known, MPI_BYTE, 0, comm),
-                                                "MPI_Bcast of what the file is");
+  const parcel_status status = parcel_world_check_mpi(
+      site->world, MPI_Bcast(known, (int)sizeof *known, MPI_BYTE, 0, comm), "MPI_Bcast of what the file is");
   results->state = known->state;
   results->history = known->history;
   results->compression = known->compression;
@@ -132,8 +132,9 @@ static parcel_status share(parcel_results *results, knowledge *known)
   site->seed = known->seed;
   site->ledger = known->ledger;
   return status ? status
-                : parcel_mpi_check(MPI_Bcast(site->columns, site->sweep->column_count, MPI_INT64_T, 0, comm),
-                                   "MPI_Bcast of the columns' places");
+                : parcel_world_check_mpi(
+                      site->world, MPI_Bcast(site->columns, site->sweep->column_count, MPI_INT64_T, 0, comm),
+                      "MPI_Bcast of the columns' places");
 }
 
 /* A rank that looks at another disk under the same name would write its results where nobody finds them. */

@@ -124,8 +124,9 @@ parcel_status parcel_results_close(parcel_results **results, parcel_status outco
   if (ending->state != PARCEL_OUTPUT_COMPLETE)
     status = end_file(ending, outcome, &keeps);
   int64_t told[2] = {keeps, ending->history.failures};
-  const parcel_status shared = parcel_mpi_check(
-      MPI_Bcast(told, 2, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)), "MPI_Bcast of a file's end");
+  const parcel_status shared = parcel_world_check_mpi(
+      ending->site.world, MPI_Bcast(told, 2, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)),
+      "MPI_Bcast of a file's end");
   if (!status && !(status = shared) && told[1] > 0)
     status = fail_for_failures(ending, told[1]);
   parcel__results_release(results, told[0] || shared);

@@ -263,9 +263,10 @@ static parcel_status time_sync(const sampling *sample, double *seconds)
       parcel_world_agree(sample->world, parcel__file_sync(&sample->scratch, sample->fd));
   *seconds = MPI_Wtime() - begin;
   return status ? status
-                : parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX,
-                                                 parcel_world_comm(sample->world)),
-                                   "MPI_Allreduce of a sample's time");
+                : parcel_world_check_mpi(sample->world,
+                                         MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX,
+                                                       parcel_world_comm(sample->world)),
+                                         "MPI_Allreduce of a sample's time");
 }
 
 /* Bytes of the file, but for compressed values. Collective; rank 0's answer counts. */
@@ -295,16 +296,19 @@ static parcel_status report_sample(const sampling *sample, const parcel_trace *t
   if (!status)
     status = time_sync(sample, &sync_seconds);
   if (!status)
-    status = parcel_mpi_check(MPI_Reduce(is_root ? MPI_IN_PLACE : sample->packed_bytes, sample->packed_bytes,
-                                         (int)sample->count, MPI_INT64_T, MPI_SUM, 0, comm),
-                              "MPI_Reduce of a sample's bytes");
+    status =
+        parcel_world_check_mpi(sample->world,
+                               MPI_Reduce(is_root ? MPI_IN_PLACE : sample->packed_bytes, sample->packed_bytes,
+                                          (int)sample->count, MPI_INT64_T, MPI_SUM, 0, comm),
+                               "MPI_Reduce of a sample's bytes");
   if (!status && is_root && !parcel_trace_profile(trace))
     status = parcel_fail(PARCEL_MEMORY, "the times of the sample are lost");
   if ((status = parcel_world_follow_root(world, status)))
     return status;
   if (is_root)
     estimate(sample, parcel_trace_profile(trace), structure, sync_seconds, out);
-  return parcel_mpi_check(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm), "MPI_Bcast of a sample");
+  return parcel_world_check_mpi(sample->world, MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm),
+                                "MPI_Bcast of a sample");
 }
 
 /* ---- the run ---- */

@@ -9,7 +9,7 @@ class EarlySignalTest(faults.FaultTest):
     def run_signalled(self, ranks, at, *options):
         """A run to which a signal comes in the midst of a call (shim.c). Returns it, ended."""
         run = self.start_again(
-            ranks, faults.PARSQUARES, "-t", 1, "-q", "-b", 1000, "-o", self.output, *options, "1..300_000", shim=at
+            ranks, faults.PARSQUARES, "-t", 1, "-q", "-b", 1000, "-o", self.output, *options, "1..5_000_000", shim=at
         )
         run.end()
         self.assert_shim_hit(run)
@@ -17,15 +17,16 @@ class EarlySignalTest(faults.FaultTest):
         return run
 
     def finish(self, *options):
-        run = faults.Run(2, faults.PARSQUARES, "-q", "-b", 1000, "-o", self.output, "--resume", *options, "1..300_000")
+        run = faults.Run(2, faults.PARSQUARES, "-q", "-b", 1000, "-o", self.output, "--resume", *options, "1..5_000_000")
         self.assertEqual(run.end().code, 0, run.stderr)
         self.assertEqual(os.listdir(self.folder), [self.output.name])
         self.output.unlink()
 
     def test_a_signal_before_the_sweep_stops_the_run(self):
-        for ranks in (0, 2):
-            for at in ("fallocate:.part.new:1:{}:0", "ftruncate:.part.new:1:{}:0", "mpi_bcast:*:1:{}", "mpi_comm_dup:*:1:{}"):
-                for name in ("usr1", "term", "int"):
+        calls = ("fallocate:.part.new:1:{}:0", "ftruncate:.part.new:1:{}:0", "mpi_bcast:*:1:{}", "mpi_comm_dup:*:1:{}")
+        for ranks, names in ((0, ("int", "usr1")), (2, ("term",))):
+            for at in calls:
+                for name in names:
                     with self.subTest(ranks=ranks, at=at, signal=name):
                         run = self.run_signalled(ranks, at.format(name))
                         self.assertEqual(run.code, 75, run.stderr)
