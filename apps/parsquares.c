@@ -214,6 +214,7 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
   parcel_status status = run_job(&job);
   if ((!status || status == PARCEL_FAILURES) && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(&job);
+  parcel_world_step(world, "the report is written");
   status = report_time(&job, status);
   parcel_trace_free(&job.trace);
   return status;
@@ -244,8 +245,11 @@ int main(int argc, char **argv)
     status = PARCEL_SYSTEM;
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);
+  if (!status)
+    status = parcel_world_set_stall_seconds(world, arguments->stall_seconds);
   if (status)
     return parcel_world_close(&world, status);
+  parcel_world_step(world, "the run is prepared");
   const bool is_root = parcel_world_rank(world) == 0;
   const parcel_status usage =
       parcel_world_follow_root(world, parsquares_parse(argc, argv, is_root, arguments));

@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <time.h>
 
 /* coreutils' timeout sends its signal to the process, then to its group, of which the process is one. */
@@ -143,13 +142,9 @@ void parcel_signals_release(void)
   caught = (parcel_signals){0};
 }
 
-parcel_status parcel_signals_check(const char *doing)
+int parcel__signals_stop(void)
 {
-  const int number = caught.stop;
-  if (number == 0)
-    return PARCEL_OK;
-  const char *name = sigabbrev_np(number);
-  return parcel_fail(PARCEL_STOPPED, "stopped early by SIG%s while %s", name ? name : "?", doing);
+  return caught.stop;
 }
 
 void parcel__signals_restore_mask(sigset_t *mask)

@@ -257,8 +257,8 @@ static double last_start(const parcel_world *world, double deadline)
   return parcel__world_opened(world) + deadline - (deadline < 20 ? deadline / 20 : 1);
 }
 
-parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
-                               const parcel_sweep_options *options, parcel_sweep_report *report)
+static parcel_status run_watched(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
+                                 const parcel_sweep_options *options, parcel_sweep_report *report)
 {
   static const parcel_sweep_options defaults = PARCEL_SWEEP_OPTIONS_INIT;
   parcel_run run = {.world = world, .sweep = sweep, .options = options ? options : &defaults, .sink = sink};
@@ -279,5 +279,22 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
                                         &run.scheduler)))
     status = run_agreed(&run, report);
   release(&run);
+  return status;
+}
+
+/* A world that is not watched is for as long as the sweep takes: its main thread may itself be stuck. What this
+ * rank cannot have, it does without. */
+parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
+                               const parcel_sweep_options *options, parcel_sweep_report *report)
+{
+  parcel_watch **watch = parcel__world_watch(world);
+  const bool is_own = options && options->stall_seconds > 0 && !*watch && !parcel__world_is_single(world);
+  if (is_own && parcel__watch_open(MPI_COMM_NULL, parcel_world_rank(world), options->stall_seconds, watch))
+    parcel_world_warn(world, "%s", parcel_last_error());
+  const char *before = parcel_world_step(world, "the sweep runs");
+  const parcel_status status = run_watched(world, sweep, sink, options, report);
+  parcel_world_step(world, before);
+  if (is_own)
+    parcel__watch_close(watch);
   return status;
 }

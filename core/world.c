@@ -18,6 +18,14 @@
 
 #include "fabric_impl.h"
 #include "keep_loaded_impl.h"
+#include "watch_impl.h"
+
+/* Apart, since a world is constant to its sweeps. */
+struct notes {
+  bool has_warned;     /* of its launch */
+  parcel_watch *watch; /* NULL: none */
+  MPI_Comm signs;      /* of life, for the watch */
+};
 
 struct parcel_world {
   MPI_Comm comm; /* a dup of the caller's */
@@ -29,9 +37,9 @@ struct parcel_world {
   int sharers;      /* ranks that it is shared by */
   bool is_single;   /* MPI_THREAD_SINGLE: no other thread may exist */
   bool is_quiet;    /* no warnings */
-  bool *has_warned; /* of its launch; apart, since a world is constant to its sweeps */
-  bool owns_mpi;    /* MPI_Init was called here, so MPI_Finalize is too */
-  double opened;    /* parcel__seconds() */
+  struct notes *notes;
+  bool owns_mpi; /* MPI_Init was called here, so MPI_Finalize is too */
+  double opened; /* parcel__seconds() */
 };
 
 /* To say that MPI is broken. */
@@ -204,8 +212,21 @@ static parcel_status share_cpus(parcel_world *world)
   return PARCEL_OK;
 }
 
+static void end_watch(struct notes *notes)
+{
+  if (!notes->watch)
+    return;
+  parcel__watch_step(notes->watch, "the ranks take leave of each other");
+  if (notes->signs != MPI_COMM_NULL) {
+    parcel__watch_drain(notes->watch);
+    MPI_Comm_free(&notes->signs);
+  }
+}
+
 static void release(parcel_world *world)
 {
+  if (world->notes)
+    end_watch(world->notes);
   if (world->node != MPI_COMM_NULL)
     MPI_Comm_free(&world->node);
   if (world->comm != MPI_COMM_NULL)
@@ -214,20 +235,23 @@ static void release(parcel_world *world)
     parcel__keep_loaded();
     MPI_Finalize();
   }
-  free(world->has_warned);
+  if (world->notes)
+    parcel__watch_close(&world->notes->watch);
+  free(world->notes);
 }
 
 /* Out of memory on one rank is the end on all. */
 static parcel_status keep(parcel_world *opened, parcel_world **out)
 {
   parcel_world *world = malloc(sizeof *world);
-  opened->has_warned = calloc(1, sizeof *opened->has_warned);
+  opened->notes = calloc(1, sizeof *opened->notes);
   const parcel_status status = parcel_world_agree(
-      opened, world && opened->has_warned ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for a world"));
+      opened, world && opened->notes ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for a world"));
   if (status) {
     free(world);
     return status;
   }
+  opened->notes->signs = MPI_COMM_NULL;
   *world = *opened;
   *out = world;
   return PARCEL_OK;
@@ -290,21 +314,58 @@ typedef struct verdict {
   char text[PARCEL_ERROR_SIZE];
 } verdict;
 
+/* Agreements are where ranks wait for each other. One that is watched must tell those that are busy from those
+ * that are stuck meanwhile. */
+static bool is_watched(const parcel_world *world)
+{
+  return world->notes && parcel__watch_is_shared(world->notes->watch);
+}
+
+static void await(const parcel_world *world, MPI_Request *request, const char *doing)
+{
+  parcel_world_check_mpi(world, parcel__watch_wait(world->notes->watch, request), doing);
+}
+
+static void broadcast(const parcel_world *world, verdict *said, int speaker)
+{
+  static const char doing[] = "MPI_Bcast of a verdict";
+  const int bytes = (int)sizeof *said;
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (!is_watched(world)) {
+    parcel_world_check_mpi(world, MPI_Bcast(said, bytes, MPI_BYTE, speaker, world->comm), doing);
+    return;
+  }
+  parcel_world_check_mpi(world, MPI_Ibcast(said, bytes, MPI_BYTE, speaker, world->comm, &request), doing);
+  await(world, &request, doing);
+}
+
+static int64_t least_of_all(const parcel_world *world, int64_t mine)
+{
+  static const char doing[] = "MPI_Allreduce of the ranks' statuses";
+  int64_t least = mine;
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (!is_watched(world)) {
+    parcel_world_check_mpi(world, MPI_Allreduce(&mine, &least, 1, MPI_INT64_T, MPI_MIN, world->comm), doing);
+    return least;
+  }
+  parcel_world_check_mpi(world, MPI_Iallreduce(&mine, &least, 1, MPI_INT64_T, MPI_MIN, world->comm, &request),
+                         doing);
+  await(world, &request, doing);
+  return least;
+}
+
 static parcel_status hear_verdict(const parcel_world *world, int speaker, parcel_status status)
 {
   verdict said = {.status = status};
   snprintf(said.text, sizeof said.text, "%s", parcel_last_error());
-  parcel_world_check_mpi(world, MPI_Bcast(&said, (int)sizeof said, MPI_BYTE, speaker, world->comm),
-                         "MPI_Bcast of a verdict");
+  broadcast(world, &said, speaker);
   return said.status ? parcel_fail((parcel_status)said.status, "%s", said.text) : PARCEL_OK;
 }
 
 parcel_status parcel_world_agree(const parcel_world *world, parcel_status status)
 {
-  int64_t mine = order_of(world, status);
-  int64_t first = INT64_MAX;
-  parcel_world_check_mpi(world, MPI_Allreduce(&mine, &first, 1, MPI_INT64_T, MPI_MIN, world->comm),
-                         "MPI_Allreduce of the ranks' statuses");
+  const int64_t mine = order_of(world, status);
+  const int64_t first = least_of_all(world, mine);
   if (first == INT64_MAX)
     return PARCEL_OK;
   if (mine == first && status != PARCEL_STOPPED) {
@@ -338,6 +399,47 @@ void parcel_world_set_quiet(parcel_world *world, bool is_quiet)
   world->is_quiet = is_quiet;
 }
 
+/* ---- the watch ---- */
+
+parcel_status parcel_world_set_stall_seconds(parcel_world *world, double seconds)
+{
+  struct notes *notes = world->notes;
+  double most = 0;
+  parcel_status status = PARCEL_OK;
+  if (!(seconds >= 0))
+    status =
+        parcel_fail(PARCEL_INVALID, "a limit of %g s without progress; it must not be negative", seconds);
+  else if (notes->watch)
+    status = parcel_fail(PARCEL_INVALID, "this world is watched already");
+  if ((status = parcel_world_agree(world, status)))
+    return status;
+  if (world->is_single)
+    seconds = 0;
+  parcel_world_check_mpi(world, MPI_Allreduce(&seconds, &most, 1, MPI_DOUBLE, MPI_MAX, world->comm),
+                         "MPI_Allreduce of a limit");
+  if (most == 0)
+    return PARCEL_OK;
+  parcel_world_check_mpi(world, MPI_Comm_dup(world->comm, &notes->signs), "MPI_Comm_dup");
+  parcel_watch *watch = NULL;
+  status = parcel_world_agree(world, parcel__watch_open(notes->signs, world->rank, most, &watch));
+  if (status) {
+    parcel__watch_close(&watch);
+    MPI_Comm_free(&notes->signs);
+  }
+  notes->watch = watch;
+  return status;
+}
+
+const char *parcel_world_step(const parcel_world *world, const char *step)
+{
+  return parcel__watch_step(world->notes->watch, step);
+}
+
+parcel_watch **parcel__world_watch(const parcel_world *world)
+{
+  return &world->notes->watch;
+}
+
 MPI_Comm parcel__world_node(const parcel_world *world)
 {
   return world->node;
@@ -360,7 +462,7 @@ int parcel__world_sharers(const parcel_world *world)
 
 bool *parcel__world_has_warned(const parcel_world *world)
 {
-  return world->has_warned;
+  return &world->notes->has_warned;
 }
 
 MPI_Comm parcel_world_comm(const parcel_world *world)

@@ -6,6 +6,7 @@
 #include <parcel/world.h>
 
 #include "cpus_impl.h"
+#include "watch_impl.h"
 
 /** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
 bool parcel__world_is_single(const parcel_world *world);
@@ -26,6 +27,9 @@ double parcel__world_opened(const parcel_world *world);
 /** What this rank's share of CPUs was taken from, and by how many ranks it is shared. */
 const parcel_cpus *parcel__world_mask(const parcel_world *world);
 int parcel__world_sharers(const parcel_world *world);
+
+/** What watches over this rank; NULL: nothing does. Main thread. */
+parcel_watch **parcel__world_watch(const parcel_world *world);
 
 /** Whether somebody has warned of how the program was launched: once is enough. */
 bool *parcel__world_has_warned(const parcel_world *world);

@@ -235,6 +235,7 @@ static parcel_status go_on(parcel_results *results, const parcel_results_options
     return parcel_world_agree(world, mark_all_done(results));
   if (results->state == PARCEL_OUTPUT_RETRIED)
     return parcel__retry_share(results);
+  parcel_world_step(world, "the blocks of an earlier run are compared");
   const parcel_status status = parcel__kept_find(results, options);
   if (status)
     return status;
@@ -331,7 +332,7 @@ static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, 
   return parcel__file_make(path, &results->site.file);
 }
 
-parcel_status parcel_results_create(const parcel_world *world, const parcel_sweep *sweep, const char *path,
+static parcel_status create_watched(const parcel_world *world, const parcel_sweep *sweep, const char *path,
                                     const parcel_results_options *options, parcel_results **out)
 {
   static const parcel_results_options defaults = PARCEL_RESULTS_OPTIONS_INIT;
@@ -355,5 +356,14 @@ parcel_status parcel_results_create(const parcel_world *world, const parcel_swee
     unlink(results->site.file.part);
   if (results)
     parcel__results_release(&results, !results->has_part);
+  return status;
+}
+
+parcel_status parcel_results_create(const parcel_world *world, const parcel_sweep *sweep, const char *path,
+                                    const parcel_results_options *options, parcel_results **out)
+{
+  const char *before = parcel_world_step(world, "the output is opened");
+  const parcel_status status = create_watched(world, sweep, path, options, out);
+  parcel_world_step(world, before);
   return status;
 }

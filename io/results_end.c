@@ -114,11 +114,9 @@ static parcel_status fail_for_failures(const parcel_results *results, parcel_ind
                      failures, results->site.sweep->range.count, results->site.file.path);
 }
 
-parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
+static parcel_status close_watched(parcel_results **results, parcel_status outcome)
 {
   parcel_results *ending = *results;
-  if (!ending)
-    return outcome;
   bool keeps = true;
   parcel_status status = outcome;
   if (ending->state != PARCEL_OUTPUT_COMPLETE)
@@ -130,5 +128,16 @@ parcel_status parcel_results_close(parcel_results **results, parcel_status outco
   if (!status && !(status = shared) && told[1] > 0)
     status = fail_for_failures(ending, told[1]);
   parcel__results_release(results, told[0] || shared);
+  return status;
+}
+
+parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
+{
+  if (!*results)
+    return outcome;
+  const parcel_world *world = (*results)->site.world;
+  const char *before = parcel_world_step(world, "the output is completed");
+  const parcel_status status = close_watched(results, outcome);
+  parcel_world_step(world, before);
   return status;
 }

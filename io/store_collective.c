@@ -23,6 +23,8 @@
 /* Several MPI libraries go wrong in silence above 2^31 - 4096 bytes in one call. */
 static const parcel_index default_round_bytes = (parcel_index)1 << 30;
 
+static const char writing_step[] = "blocks are written together";
+
 /* A worker's block; on the worker's stack. */
 typedef struct request {
   const parcel_block *block;
@@ -191,11 +193,15 @@ static void write_entries(collective *store)
 static void write_announced(collective *store)
 {
   const parcel_hdf5_printing printing = parcel__hdf5_silence();
-  for (parcel_index n = 0; n < store->most.writes; ++n)
+  const char *before = parcel_world_step(store->site->world, writing_step);
+  for (parcel_index n = 0; n < store->most.writes; ++n) {
     write_piece(store, n);
+    parcel_world_step(store->site->world, writing_step);
+  }
   parcel_world_check_mpi(store->site->world, MPI_Barrier(store->comm),
                          "MPI_Barrier between values and ledger");
   write_entries(store);
+  parcel_world_step(store->site->world, before);
   parcel__hdf5_restore(printing);
   if (!store->status)
     release(store, &store->announced, PARCEL_OK);

@@ -9,7 +9,7 @@
  *   path      a part of the file's name; * is any, and all there is for functions without a file
  *   nth       the call that is hit, counted from 1 over those of the rank that fit; with + all that follow, too
  *   what      an error number of the system or of MPI; `short`: half of the bytes, of calls that can; or, before
- *             the call is made as usual, a signal to oneself: stop, kill, term, int, usr1, usr2
+ *             the call is made as usual, `pause`: 0.01 s, or a signal to oneself: stop, kill, term, int, usr1, usr2
  *   rank      in the launcher's MPI_COMM_WORLD; left out: any */
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <mpi.h>
@@ -92,9 +93,10 @@ static const char *what_for(const char *function, const char *path)
   return NULL;
 }
 
-/* True after a signal, if that is what is to happen. */
+/* True after a signal or a pause, if that is what is to happen. */
 static bool is_signal(const char *what)
 {
+  static const struct timespec moment = {.tv_nsec = 10000000};
   static const struct {
     const char *name;
     int number;
@@ -105,7 +107,7 @@ static bool is_signal(const char *what)
       kill(getpid(), signals[s].number);
       return true;
     }
-  return false;
+  return strcmp(what, "pause") == 0 && nanosleep(&moment, NULL) == 0;
 }
 
 /* The error number to fail with; 0: the call is made, of all bytes or, where *is_short, of half of them. */
@@ -281,6 +283,9 @@ MPI_CALL(MPI_Iallreduce, "mpi_iallreduce",
          (const void *in, void *out, int count, MPI_Datatype type, MPI_Op operation, MPI_Comm comm,
           MPI_Request *request),
          (in, out, count, type, operation, comm, request))
+MPI_CALL(MPI_Ibcast, "mpi_ibcast",
+         (void *data, int count, MPI_Datatype type, int root, MPI_Comm comm, MPI_Request *request),
+         (data, count, type, root, comm, request))
 MPI_CALL(MPI_Iprobe, "mpi_iprobe", (int source, int tag, MPI_Comm comm, int *flag, MPI_Status *envelope),
          (source, tag, comm, flag, envelope))
 MPI_CALL(MPI_Isend, "mpi_isend",
