@@ -222,8 +222,12 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
 
 static parcel_status settle_deadline(const parcel_world *world, parsquares_arguments *arguments)
 {
-  return arguments->asks_for_deadline ? parcel_batch_deadline(world, &arguments->deadline_seconds)
-                                      : PARCEL_OK;
+  if (!arguments->asks_for_deadline)
+    return PARCEL_OK;
+  const char *before = parcel_world_step(world, NULL); /* the batch system may take its time */
+  const parcel_status status = parcel_batch_deadline(world, &arguments->deadline_seconds);
+  parcel_world_step(world, before);
+  return status;
 }
 
 /* Before MPI: the command line is read for itself alone, in case that kernels shall run in processes, which

@@ -24,7 +24,7 @@ static const char *const devices[] = {
     "/sys/class/cxi/*",        "/dev/cxi*", /* Slingshot */
     "/dev/infiniband/*",       "/dev/hfi1*", "/dev/ipath*", "/dev/kgni*", "/dev/bxi*"};
 
-enum { FRAMEWORKS = PARCEL_FABRIC_SETTINGS - 1 };
+enum { FRAMEWORKS = PARCEL_FABRIC_SETTINGS - 2 };
 
 /* What is left out, by the parameter that chooses. */
 static const struct {
@@ -174,16 +174,34 @@ static bool is_launched(void)
   return false;
 }
 
+/* A folder of this process's own for Open MPI's files, named as Open MPI names the daemon's. All processes
+ * without one would share a folder, and remove it from under each other. */
+static bool name_folder(parcel_fabric_setting *setting)
+{
+  static const char *const bases[] = {"OMPI_MCA_orte_tmpdir_base", "TMPDIR", "TMP", "TEMP"};
+  const char *base = NULL;
+  char host[HOST_NAME_MAX + 1] = "";
+  for (size_t b = 0; b < LENGTH(bases) && !base; ++b)
+    base = getenv(bases[b]);
+  gethostname(host, sizeof host - 1);
+  return snprintf(setting->value, sizeof setting->value, "%s/ompi.%s.%u/pid.%d", base ? base : "/tmp", host,
+                  (unsigned)geteuid(), (int)getpid()) < (int)sizeof setting->value;
+}
+
 /* A process that nobody launched is a job of its own. Open MPI 4 starts its daemon for it, in case that it
  * should want to launch others: that takes time, needs orted on the PATH, and was seen to hang in
- * MPI_Finalize. Later versions start none, and do not know the parameter. */
-static void settle_daemon(const char *root, parcel_fabric_setting *setting)
+ * MPI_Finalize. Later versions start none, and do not know the parameters. */
+static void settle_daemon(const char *root, parcel_fabric_setting settings[2])
 {
-  *setting = (parcel_fabric_setting){.variable = "OMPI_MCA_ess_singleton_isolated"};
-  if (is_launched() || getenv(setting->variable))
+  settings[0] = (parcel_fabric_setting){.variable = "OMPI_MCA_ess_singleton_isolated"};
+  settings[1] = (parcel_fabric_setting){.variable = "OMPI_MCA_orte_jobfam_session_dir"};
+  if (is_launched() || getenv(settings[0].variable) || getenv(settings[1].variable))
     return;
-  find_value(root, setting->variable + MCA_PREFIX, setting->value);
-  snprintf(setting->value, sizeof setting->value, "%s", *setting->value ? "" : "1");
+  find_value(root, settings[0].variable + MCA_PREFIX, settings[0].value);
+  const bool is_settled = *settings[0].value != '\0' || !name_folder(&settings[1]);
+  snprintf(settings[0].value, sizeof settings[0].value, "%s", is_settled ? "" : "1");
+  if (is_settled)
+    *settings[1].value = '\0';
 }
 
 void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[])

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum { PARCEL_FABRIC_SETTINGS = 3, PARCEL_FABRIC_VALUE_SIZE = 512 };
+enum { PARCEL_FABRIC_SETTINGS = 4, PARCEL_FABRIC_VALUE_SIZE = 512 };
 
 typedef enum parcel_fabric_state {
   PARCEL_FABRIC_PRESENT,  /* or not provably absent */
@@ -31,7 +31,7 @@ bool parcel__fabric_is_absent(const char *root);
  *  a parameter file, is left alone; a file's list of exclusions is extended.
  *
  *  settings  [PARCEL_FABRIC_SETTINGS] filled; values are empty where hardware may be there, or a launcher is;
- *            the last one is the daemon's */
+ *            the last two are about the daemon */
 void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[]);
 
 /** What a start of MPI by Parcel does about it. */

@@ -21,6 +21,7 @@ enum { ALIVE, LAST }; /* kinds of message */
 enum { MOST_TURNS = 20 };
 
 static const double longest_tick_seconds = 0.25;
+static const double listening_tick_seconds = 0.02;
 static const double seconds_per_turn =
     0.5; /* to say that there is no progress: the ranks find out together */
 static const double shortest_pause_seconds = 20e-6;
@@ -63,13 +64,12 @@ static bool has_progressed(const parcel_watch *watch, double seen)
  * there is progress after all. */
 static bool await_turn(parcel_watch *watch, double seen)
 {
-  const double turn = seconds_per_turn * (watch->rank < MOST_TURNS ? watch->rank : MOST_TURNS);
-  const struct timespec end = parcel__deadline_in(turn);
+  const int turns = watch->rank < MOST_TURNS ? watch->rank : MOST_TURNS;
+  const double until = parcel__now() + turns * seconds_per_turn;
   const int stop = parcel__signals_stop();
-  const double until = parcel__now() + turn;
   while (parcel__now() < until && !atomic_load(&watch->is_ending)) {
-    const struct timespec tick = parcel__deadline_in(longest_tick_seconds / 10);
-    parcel__futex_wait(&watch->is_ending, 0, turn < longest_tick_seconds / 10 ? &end : &tick);
+    const struct timespec next = parcel__deadline_in(listening_tick_seconds);
+    parcel__futex_wait(&watch->is_ending, 0, &next);
     if (parcel__signals_stop() != stop)
       _exit(parcel_status_exit_code(PARCEL_STALLED));
     if (has_progressed(watch, seen))

@@ -161,6 +161,8 @@ static void assert_daemon(const char *isolated)
   parcel__fabric_settings(root, settings);
   assert_string_equal(settings[2].variable, "OMPI_MCA_ess_singleton_isolated");
   assert_string_equal(settings[2].value, isolated);
+  assert_string_equal(settings[3].variable, "OMPI_MCA_orte_jobfam_session_dir");
+  assert_int_equal(*settings[3].value != '\0', *isolated != '\0');
 }
 
 static void a_process_that_nobody_launched_needs_no_daemon(void **state)
