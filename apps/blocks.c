@@ -152,15 +152,15 @@ static parcel_status share(const parcel_world *world, const blocks_report *own, 
                              ? PARCEL_OK
                              : parcel_fail(PARCEL_MEMORY, "no memory for the reports of %d ranks", size);
   if (!(status = parcel_world_follow_root(world, status)))
-    status = parcel_mpi_check(
-        MPI_Gather(own, (int)sizeof *own, MPI_BYTE, all, (int)sizeof *own, MPI_BYTE, 0, comm),
+    status = parcel_world_check_mpi(
+        world, MPI_Gather(own, (int)sizeof *own, MPI_BYTE, all, (int)sizeof *own, MPI_BYTE, 0, comm),
         "MPI_Gather of reports");
   if (!status && all)
     join_runs(all, size, out);
   free(all);
-  return status
-             ? status
-             : parcel_mpi_check(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm), "MPI_Bcast of a report");
+  return status ? status
+                : parcel_world_check_mpi(world, MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm),
+                                         "MPI_Bcast of a report");
 }
 
 /* ---- the check ---- */

@@ -155,9 +155,9 @@ static parcel_status share(const parcel_world *world, comparison *comparison)
   parcel_status status =
       all ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the reports of %d ranks", size);
   if (!(status = parcel_world_agree(world, status)))
-    status =
-        parcel_mpi_check(MPI_Allgather(comparison->differences, bytes, MPI_BYTE, all, bytes, MPI_BYTE, comm),
-                         "MPI_Allgather of differences");
+    status = parcel_world_check_mpi(
+        world, MPI_Allgather(comparison->differences, bytes, MPI_BYTE, all, bytes, MPI_BYTE, comm),
+        "MPI_Allgather of differences");
   for (int c = 0; c < comparison->column_count && !status; ++c) {
     difference sum = {.count = 0};
     parcel_index total = 0;

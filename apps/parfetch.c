@@ -119,7 +119,9 @@ int main(int argc, char **argv)
   parcel_world *world = NULL;
   parfetch_arguments arguments;
   command_line_open_streams();
-  parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
+  parcel_status status = parcel_signals_catch() ? PARCEL_OK : PARCEL_SYSTEM;
+  if (!status)
+    status = parcel_world_open(MPI_COMM_WORLD, &world);
   if (status)
     return parcel_world_close(&world, status);
   const bool is_root = parcel_world_rank(world) == 0;

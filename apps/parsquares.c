@@ -24,7 +24,7 @@ static parcel_status add_up_ranks(const parcel_world *world, const powers *power
     for (int l = LIMBS - 1; l >= 0; --l)
       sums[c] = sums[c] * ((powers_sum)1 << 32) + limbs[c][l];
   }
-  return parcel_mpi_check(code, "adding up the sums of all ranks");
+  return parcel_world_check_mpi(world, code, "adding up the sums of all ranks");
 }
 
 static parcel_status check_sums(const parsquares_arguments *arguments, const powers_sum sums[])
@@ -214,6 +214,7 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
   parcel_status status = run_job(&job);
   if ((!status || status == PARCEL_FAILURES) && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(&job);
+  parcel_world_step(world, "the report is written");
   status = report_time(&job, status);
   parcel_trace_free(&job.trace);
   return status;
@@ -221,8 +222,12 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
 
 static parcel_status settle_deadline(const parcel_world *world, parsquares_arguments *arguments)
 {
-  return arguments->asks_for_deadline ? parcel_batch_deadline(world, &arguments->deadline_seconds)
-                                      : PARCEL_OK;
+  if (!arguments->asks_for_deadline)
+    return PARCEL_OK;
+  const char *before = parcel_world_step(world, NULL); /* the batch system may take its time */
+  const parcel_status status = parcel_batch_deadline(world, &arguments->deadline_seconds);
+  parcel_world_step(world, before);
+  return status;
 }
 
 /* Before MPI: the command line is read for itself alone, in case that kernels shall run in processes, which
@@ -241,10 +246,15 @@ int main(int argc, char **argv)
   parsquares_arguments *arguments = NULL;
   command_line_open_streams();
   parcel_status status = prepare(argc, argv, &arguments);
+  if (!status && !parcel_signals_catch())
+    status = PARCEL_SYSTEM;
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);
+  if (!status)
+    status = parcel_world_set_stall_seconds(world, arguments->stall_seconds);
   if (status)
     return parcel_world_close(&world, status);
+  parcel_world_step(world, "the run is prepared");
   const bool is_root = parcel_world_rank(world) == 0;
   const parcel_status usage =
       parcel_world_follow_root(world, parsquares_parse(argc, argv, is_root, arguments));

@@ -93,15 +93,16 @@ static parcel_status share_text(const parcel_world *world, url_list *list)
 {
   MPI_Comm comm = parcel_world_comm(world);
   parcel_index sizes[2] = {list->count, list->text_bytes};
-  parcel_status status = parcel_mpi_check(MPI_Bcast(sizes, 2, MPI_INT64_T, 0, comm), "MPI_Bcast of a size");
+  parcel_status status =
+      parcel_world_check_mpi(world, MPI_Bcast(sizes, 2, MPI_INT64_T, 0, comm), "MPI_Bcast of a size");
   if (status)
     return status;
   list->count = sizes[0];
   list->text_bytes = sizes[1];
   if ((status = parcel_world_agree(world, make_room(world, list))))
     return status;
-  return parcel_mpi_check(MPI_Bcast(list->text, (int)list->text_bytes, MPI_CHAR, 0, comm),
-                          "MPI_Bcast of the list of URLs");
+  return parcel_world_check_mpi(world, MPI_Bcast(list->text, (int)list->text_bytes, MPI_CHAR, 0, comm),
+                                "MPI_Bcast of the list of URLs");
 }
 
 parcel_status url_list_read(const parcel_world *world, const char *path, url_list *out)

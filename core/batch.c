@@ -206,8 +206,8 @@ parcel_status parcel_batch_deadline(const parcel_world *world, double *out)
     else if (end > 0)
       deadline = deadline_for(world, end);
   }
-  const parcel_status status = parcel_mpi_check(
-      MPI_Bcast(&deadline, 1, MPI_DOUBLE, 0, parcel_world_comm(world)), "MPI_Bcast of the job's end");
+  const parcel_status status = parcel_world_check_mpi(
+      world, MPI_Bcast(&deadline, 1, MPI_DOUBLE, 0, parcel_world_comm(world)), "MPI_Bcast of the job's end");
   if (!status)
     *out = deadline;
   return status;

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "window_impl.h"
 #include "world_impl.h"
 
 typedef struct face {
@@ -62,20 +63,38 @@ static parcel_status init_face(face *face)
 }
 
 /* The first rank of the host has the memory; the others map it. */
-static parcel_status map_face(const parcel_world *world, parcel_board *board, size_t bytes)
+static void map_face(const parcel_world *world, parcel_board *board, size_t bytes)
 {
   MPI_Aint size = 0;
   int unit = 1;
   void *base = NULL;
-  parcel_status status =
-      parcel_mpi_check(MPI_Win_allocate_shared(board->own == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL,
-                                               parcel__world_node(world), &base, &board->window),
-                       "MPI_Win_allocate_shared of a host's board");
-  if (!status)
-    status =
-        parcel_mpi_check(MPI_Win_shared_query(board->window, 0, &size, &unit, &base), "MPI_Win_shared_query");
+  parcel_world_check_mpi(world,
+                         MPI_Win_allocate_shared(board->own == 0 ? (MPI_Aint)bytes : 0, 1, MPI_INFO_NULL,
+                                                 parcel__world_node(world), &base, &board->window),
+                         "MPI_Win_allocate_shared of a host's board");
+  parcel_world_check_mpi(world, MPI_Win_shared_query(board->window, 0, &size, &unit, &base),
+                         "MPI_Win_shared_query");
   board->face = base;
-  return status;
+}
+
+/* What a rank can find out by itself, before all map the face. */
+static parcel_status prepare(parcel_board *board, size_t bytes)
+{
+  if (board->ranks == 1)
+    board->face = malloc(bytes);
+  if (board->ranks == 1 && !board->face)
+    return parcel_fail(PARCEL_MEMORY, "no memory for the schedule");
+  return board->ranks > 1 && board->own == 0 ? parcel__window_check_room(bytes) : PARCEL_OK;
+}
+
+static parcel_status clear_face(const parcel_board *board)
+{
+  face *face = board->face;
+  face->steps = face->reserve = (parcel_span){0, 0};
+  face->is_finished = face->is_idle = false;
+  for (int rank = 0; rank < board->ranks; ++rank)
+    face->hands[rank] = (parcel_span){0, 0};
+  return init_face(face);
 }
 
 parcel_status parcel__board_open(const parcel_world *world, parcel_board_kind kind,
@@ -84,22 +103,21 @@ parcel_status parcel__board_open(const parcel_world *world, parcel_board_kind ki
   const int ranks = kind == PARCEL_BOARD_OWN ? 1 : parcel_world_node_size(world);
   const size_t bytes = sizeof(face) + (size_t)ranks * sizeof(parcel_span);
   parcel_board *board = calloc(1, sizeof *board);
-  if (!board)
-    return parcel_fail(PARCEL_MEMORY, "no memory for the schedule");
-  *board = (parcel_board){.kind = kind, .schedule = schedule, .window = MPI_WIN_NULL, .ranks = ranks};
-  board->own = ranks > 1 ? parcel_world_node_rank(world) : 0;
-  parcel_status status = PARCEL_OK;
-  if (ranks > 1)
-    status = map_face(world, board, bytes);
-  else if (!(board->face = malloc(bytes)))
-    status = parcel_fail(PARCEL_MEMORY, "no memory for the schedule");
-  if (!status && board->own == 0) {
-    board->face->steps = board->face->reserve = (parcel_span){0, 0};
-    board->face->is_finished = board->face->is_idle = false;
-    for (int rank = 0; rank < ranks; ++rank)
-      board->face->hands[rank] = (parcel_span){0, 0};
-    status = init_face(board->face);
+  parcel_status status = board ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the schedule");
+  if (board) {
+    *board = (parcel_board){.kind = kind, .schedule = schedule, .window = MPI_WIN_NULL, .ranks = ranks};
+    board->own = ranks > 1 ? parcel_world_node_rank(world) : 0;
+    status = prepare(board, bytes);
   }
+  if ((status = parcel_world_agree(world, status))) {
+    if (board && ranks == 1)
+      free(board->face);
+    free(board);
+    return status;
+  }
+  if (ranks > 1)
+    map_face(world, board, bytes);
+  status = parcel_world_agree(world, board->own == 0 ? clear_face(board) : PARCEL_OK);
   if (status)
     parcel__board_close(&board);
   else

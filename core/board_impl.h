@@ -19,10 +19,11 @@ typedef enum parcel_board_kind {
   PARCEL_BOARD_STEAL  /* with the far half of the fullest hand of its host */
 } parcel_board_kind;
 
-/** Makes the board, with empty hands. Collective over the ranks of each host.
+/** Makes the board, with empty hands. Collective over the world.
  *
  *  schedule  of the steps; outlives the board; NULL for the other kinds
- *  Owns: *out is the caller's, for parcel__board_close.  Errors: MPI, MEMORY, SYSTEM. */
+ *  Owns: *out is the caller's, for parcel__board_close.  Errors: MEMORY, SPACE, SYSTEM; the
+ *  same on every rank. */
 PARCEL_MUST_CHECK parcel_status parcel__board_open(const parcel_world *world, parcel_board_kind kind,
                                                    const parcel_schedule *schedule, parcel_board **out);
 

@@ -16,7 +16,6 @@
  * rises once all subtrees are done, then FINISH falls, then BYE rises. */
 #include "control_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "world_impl.h"
@@ -42,6 +41,7 @@ typedef struct link {
 } link;
 
 struct parcel_control {
+  const parcel_world *world;
   MPI_Comm comm;
   link links[LINKS];
   int children_done, children_gone, children; /* DONE heard, BYE heard, of how many */
@@ -54,10 +54,7 @@ struct parcel_control {
 
 static void must(const parcel_control *control, int code, const char *doing)
 {
-  if (parcel_mpi_check(code, doing) == PARCEL_OK)
-    return;
-  fprintf(stderr, "parcel: the ranks cannot talk to each other any more: %s\n", parcel_last_error());
-  MPI_Abort(control->comm, 1);
+  parcel_world_check_mpi(control->world, code, doing);
 }
 
 static bool is_in_flight(parcel_control *control, link *to, enum kind kind)
@@ -155,6 +152,7 @@ parcel_status parcel__control_open(const parcel_world *world, parcel_control **o
   parcel_control *control = calloc(1, sizeof *control);
   if (!control)
     return parcel_fail(PARCEL_MEMORY, "no memory for the control messages of a sweep");
+  control->world = world;
   control->comm = parcel_world_comm(world);
   control->rank = rank;
   control->next_progress = MPI_Wtime() + progress_every_seconds;

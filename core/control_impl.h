@@ -58,7 +58,7 @@ int parcel__control_silent_rank(const parcel_control *control, double seconds);
  *
  *  tally    of this rank so far
  *  is_over  this rank has nothing left to do; never false again after true
- *  A communication error is beyond repair here and aborts the program (MPI_Abort) after naming it. */
+ *  A communication error ends the job: see parcel_world_check_mpi. */
 bool parcel__control_poll(parcel_control *control, parcel_tally tally, bool is_over);
 
 /** Of this rank and all below it in the tree, as last heard; on rank 0, of the whole world. */

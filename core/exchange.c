@@ -409,7 +409,7 @@ static parcel_status carry_out(exchange *exchange, const parcel_world *world,
   const parcel_terms terms = {.hash = status ? 0 : hash(exchange), .describe = describe, .ctx = exchange};
   status = parcel__agree_on_terms(world, status, &terms);
   if (!status)
-    status = parcel_world_agree(world, parcel_mpi_check(run(traffic), "exchanging a distributed array"));
+    status = parcel_world_check_mpi(world, run(traffic), "exchanging a distributed array");
   if (traffic)
     release(traffic);
   return status;

@@ -24,12 +24,14 @@ static const char *const devices[] = {
     "/sys/class/cxi/*",        "/dev/cxi*", /* Slingshot */
     "/dev/infiniband/*",       "/dev/hfi1*", "/dev/ipath*", "/dev/kgni*", "/dev/bxi*"};
 
+enum { FRAMEWORKS = PARCEL_FABRIC_SETTINGS - 2 };
+
 /* What is left out, by the parameter that chooses. */
 static const struct {
   const char *variable;
   const char *components[4];
-} frameworks[PARCEL_FABRIC_SETTINGS] = {{"OMPI_MCA_mtl", {"psm2", "psm", "ofi"}},
-                                        {"OMPI_MCA_btl", {"ofi", "openib", "usnic", "uct"}}};
+} frameworks[FRAMEWORKS] = {{"OMPI_MCA_mtl", {"psm2", "psm", "ofi"}},
+                            {"OMPI_MCA_btl", {"ofi", "openib", "usnic", "uct"}}};
 
 /* Variables that begin so show that somebody has a plan. */
 static const char *const plans[] = {"OMPI_MCA_pml=",
@@ -159,12 +161,56 @@ static void exclude(const char *const components[], int count, char *value)
   }
 }
 
+/* Variables that launchers set: mpirun of Open MPI and MPICH, and srun, of which the first two come from
+ * process management. A batch script has some of Slurm's others. */
+static bool is_launched(void)
+{
+  static const char *const variables[] = {"PMIX_RANK",   "PMIX_NAMESPACE",       "PMI_RANK",
+                                          "PMI_FD",      "OMPI_COMM_WORLD_RANK", "SLURM_STEP_ID",
+                                          "SLURM_STEPID"};
+  for (size_t v = 0; v < LENGTH(variables); ++v)
+    if (getenv(variables[v]))
+      return true;
+  return false;
+}
+
+/* A folder of this process's own for Open MPI's files, named as Open MPI names the daemon's. All processes
+ * without one would share a folder, and remove it from under each other. */
+static bool name_folder(parcel_fabric_setting *setting)
+{
+  static const char *const bases[] = {"OMPI_MCA_orte_tmpdir_base", "TMPDIR", "TMP", "TEMP"};
+  const char *base = NULL;
+  char host[HOST_NAME_MAX + 1] = "";
+  for (size_t b = 0; b < LENGTH(bases) && !base; ++b)
+    base = getenv(bases[b]);
+  gethostname(host, sizeof host - 1);
+  return snprintf(setting->value, sizeof setting->value, "%s/ompi.%s.%u/pid.%d", base ? base : "/tmp", host,
+                  (unsigned)geteuid(), (int)getpid()) < (int)sizeof setting->value;
+}
+
+/* A process that nobody launched is a job of its own. Open MPI 4 starts its daemon for it, in case that it
+ * should want to launch others: that takes time, needs orted on the PATH, and was seen to hang in
+ * MPI_Finalize. Later versions start none, and do not know the parameters. */
+static void settle_daemon(const char *root, parcel_fabric_setting settings[2])
+{
+  settings[0] = (parcel_fabric_setting){.variable = "OMPI_MCA_ess_singleton_isolated"};
+  settings[1] = (parcel_fabric_setting){.variable = "OMPI_MCA_orte_jobfam_session_dir"};
+  if (is_launched() || getenv(settings[0].variable) || getenv(settings[1].variable))
+    return;
+  find_value(root, settings[0].variable + MCA_PREFIX, settings[0].value);
+  const bool is_settled = *settings[0].value != '\0' || !name_folder(&settings[1]);
+  snprintf(settings[0].value, sizeof settings[0].value, "%s", is_settled ? "" : "1");
+  if (is_settled)
+    *settings[1].value = '\0';
+}
+
 void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[])
 {
   char pml[PARCEL_FABRIC_VALUE_SIZE];
   find_value(root, "pml", pml);
   const bool applies = !is_choice(pml) && !has_plan() && parcel__fabric_is_absent(root);
-  for (int f = 0; f < PARCEL_FABRIC_SETTINGS; ++f) {
+  settle_daemon(root, &settings[FRAMEWORKS]);
+  for (int f = 0; f < FRAMEWORKS; ++f) {
     settings[f] = (parcel_fabric_setting){.variable = frameworks[f].variable};
     if (!applies || getenv(settings[f].variable))
       continue;

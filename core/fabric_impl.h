@@ -1,11 +1,12 @@
 /** @file
- *  Starting MPI without a search for network hardware that is not there. */
+ *  Starting MPI without a search for network hardware that is not there, and without a daemon where there is
+ *  nothing to launch. */
 #ifndef PARCEL_FABRIC_IMPL_H
 #define PARCEL_FABRIC_IMPL_H
 
 #include <stdbool.h>
 
-enum { PARCEL_FABRIC_SETTINGS = 2, PARCEL_FABRIC_VALUE_SIZE = 512 };
+enum { PARCEL_FABRIC_SETTINGS = 4, PARCEL_FABRIC_VALUE_SIZE = 512 };
 
 typedef enum parcel_fabric_state {
   PARCEL_FABRIC_PRESENT,  /* or not provably absent */
@@ -25,10 +26,12 @@ typedef struct parcel_fabric_setting {
  *  root  what is put before "/sys" and "/dev"; "" outside of tests */
 bool parcel__fabric_is_absent(const char *root);
 
-/** What would keep Open MPI from loading components for absent hardware. What the user has chosen, in the
- *  environment or by name in a parameter file, is left alone; a file's list of exclusions is extended.
+/** What would keep Open MPI from loading components for absent hardware and, where no launcher has started
+ *  this process, from starting a daemon beside it. What the user has chosen, in the environment or by name in
+ *  a parameter file, is left alone; a file's list of exclusions is extended.
  *
- *  settings  [PARCEL_FABRIC_SETTINGS] filled; all values are empty where hardware may be there */
+ *  settings  [PARCEL_FABRIC_SETTINGS] filled; values are empty where hardware may be there, or a launcher is;
+ *            the last two are about the daemon */
 void parcel__fabric_settings(const char *root, parcel_fabric_setting settings[]);
 
 /** What a start of MPI by Parcel does about it. */

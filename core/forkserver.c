@@ -26,6 +26,7 @@
 
 #include "rest_impl.h"
 #include "shared_impl.h"
+#include "signals_impl.h"
 
 static const double longest_wait_seconds = 2; /* for other threads to rest */
 
@@ -44,7 +45,8 @@ static struct {
 } server = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static board *shared;
-static bool is_child; /* the server or a worker: not to begin a server of its own */
+static sigset_t user_mask; /* of the thread that called parcel_workers_prepare, as its user left it */
+static bool is_child;      /* the server or a worker: not to begin a server of its own */
 
 static bool is_for_parent(int signal_number)
 {
@@ -55,14 +57,24 @@ static bool is_for_parent(int signal_number)
   return false;
 }
 
+static void take_no_notice(int signal_number)
+{
+  (void)signal_number;
+}
+
+/* A handler and not SIG_IGN, which what the user's code starts would inherit. What is ignored already is so
+ * by the user's wish, but for SIGCHLD, without which no child can be waited for. */
 void parcel__reset_signals(void)
 {
-  sigset_t none;
-  for (int s = 1; s <= SIGRTMAX; ++s)
-    (void)signal(s,
-                 is_for_parent(s) ? SIG_IGN : SIG_DFL); /* refused for a few, which have no handler anyhow */
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  for (int s = 1; s <= SIGRTMAX; ++s) {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    struct sigaction before;
+    if (is_for_parent(s))
+      action = (struct sigaction){.sa_handler = take_no_notice, .sa_flags = SA_RESTART};
+    if (s == SIGCHLD || (sigaction(s, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
+      (void)sigaction(s, &action, NULL); /* refused for a few, which have no handler anyhow */
+  }
+  sigprocmask(SIG_SETMASK, &user_mask, NULL);
 }
 
 void parcel__follow_parent(pid_t parent)
@@ -144,6 +156,9 @@ static void end_workers(const pid_t processes[])
 static _Noreturn void serve(pid_t parent)
 {
   pid_t processes[PARCEL_SLOT_COUNT] = {0}; /* 0: none that was not reaped */
+  sigset_t deaths;
+  sigemptyset(&deaths);
+  sigaddset(&deaths, SIGCHLD);
   is_child = true;
   pthread_mutex_unlock(&server.mutex); /* held by the caller, here too */
   parcel__follow_parent(parent);
@@ -153,6 +168,7 @@ static _Noreturn void serve(pid_t parent)
   leave_files();
   parcel__reset_signals();
   (void)signal(SIGCHLD, note_death);
+  sigprocmask(SIG_UNBLOCK, &deaths, NULL);
   while (!atomic_load(&shared->is_ending)) {
     const uint32_t seen = parcel__bell_rings(&shared->events);
     reap_workers(processes);
@@ -207,6 +223,8 @@ static parcel_status start_server(void)
   fflush(NULL); /* or both processes write what is in the buffers */
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &before); /* the server must not run the parent's handlers */
+  user_mask = before;
+  parcel__signals_restore_mask(&user_mask);
   const pid_t child = fork();
   if (child == 0)
     serve(own);

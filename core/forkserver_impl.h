@@ -66,7 +66,8 @@ parcel_status parcel__forkserver_check(void);
  *  server  that it must not outlive */
 _Noreturn void parcel__worker_main(parcel_slot *slot, uint32_t last, pid_t server);
 
-/** Every signal to its default, but those by which a user or a batch system speaks to the parent: ignored. */
+/** Every signal to its default, unless the user ignores it; those by which a user or a batch system speaks to
+ *  the parent have no effect here, but on what is started from here. The signal mask becomes the user's. */
 void parcel__reset_signals(void);
 
 /** This process ends with the one that forked it; at once if that is over already. */

@@ -29,9 +29,8 @@ typedef struct gather {
   void *const *arrays;
 
   pthread_mutex_t mutex; /* guards the queue and every is_sent in it */
-  pthread_cond_t sent;   /* some is_sent became true, or is_broken did */
+  pthread_cond_t sent;   /* some is_sent became true */
   outgoing *first, *last;
-  bool is_broken; /* MPI failed: nothing will be sent any more */
 
   /* The block being sent, by the main thread alone: its column and how much of that has gone. */
   outgoing *current;
@@ -173,14 +172,8 @@ static int receive_blocks(gather *gather)
 static parcel_status poll_blocks(void *ctx)
 {
   gather *gather = ctx;
-  const int code = gather->is_root ? receive_blocks(gather) : send_blocks(gather);
-  if (code != MPI_SUCCESS) {
-    pthread_mutex_lock(&gather->mutex);
-    gather->is_broken = true;
-    pthread_cond_broadcast(&gather->sent);
-    pthread_mutex_unlock(&gather->mutex);
-  }
-  return parcel_mpi_check(code, "gathering blocks");
+  return parcel_world_check_mpi(gather->world, gather->is_root ? receive_blocks(gather) : send_blocks(gather),
+                                "gathering blocks");
 }
 
 static void put_in_queue(gather *gather, outgoing *last)
@@ -197,7 +190,7 @@ static void put_in_queue(gather *gather, outgoing *last)
 static void await_sent(gather *gather, const outgoing *own)
 {
   pthread_mutex_lock(&gather->mutex);
-  while (!own->is_sent && !gather->is_broken)
+  while (!own->is_sent)
     pthread_cond_wait(&gather->sent, &gather->mutex);
   pthread_mutex_unlock(&gather->mutex);
 }
@@ -218,8 +211,7 @@ static parcel_status write_block(void *ctx, const parcel_block *block)
       continue;
   else
     await_sent(gather, &own);
-  return own.is_sent ? PARCEL_OK
-                     : parcel_fail(PARCEL_MPI, "a block could not be sent to rank %d", gather->root);
+  return PARCEL_OK;
 }
 
 /* Every send is complete by now, but the root may not have looked at the last of them yet. */
@@ -231,7 +223,7 @@ static parcel_status end_gather(void *ctx, parcel_status outcome)
   int code = MPI_Reduce(&sent, &all, 1, MPI_INT64_T, MPI_SUM, gather->root, gather->comm);
   while (code == MPI_SUCCESS && gather->is_root && gather->blocks < all)
     code = receive_blocks(gather);
-  const parcel_status status = parcel_mpi_check(code, "gathering the last blocks");
+  const parcel_status status = parcel_world_check_mpi(gather->world, code, "gathering the last blocks");
   return outcome ? outcome : parcel_world_agree(gather->world, status);
 }
 

@@ -238,7 +238,7 @@ static parcel_status post(halo *halo, bool is_sending, int peer, const parcel_bo
                               : MPI_Irecv(halo->array, 1, type, peer, PARCEL_TAG_HALO, comm, request);
   halo->request_count += code == MPI_SUCCESS;
   MPI_Type_free(&type); /* when the message is through */
-  return parcel_mpi_check(code, "exchanging a halo");
+  return parcel_world_check_mpi(halo->world, code, "exchanging a halo");
 }
 
 /* Halves the box along its slowest dimension until a half is small enough for one message. */
@@ -312,13 +312,13 @@ static parcel_status make_requests(halo *halo)
   return PARCEL_OK;
 }
 
-static parcel_status run(halo *halo)
+/* All ranks wait for each other's messages: a rank that cannot post its own has no way to tell them. */
+static void run(halo *halo)
 {
-  const parcel_status status = post_both(halo);
-  if (status)
-    return status;
-  return parcel_mpi_check(MPI_Waitall(halo->request_count, halo->requests, MPI_STATUSES_IGNORE),
-                          "exchanging a halo");
+  if (post_both(halo))
+    parcel__world_abandon(halo->world);
+  parcel_world_check_mpi(halo->world, MPI_Waitall(halo->request_count, halo->requests, MPI_STATUSES_IGNORE),
+                         "exchanging a halo");
 }
 
 static void release(halo *halo)
@@ -453,7 +453,7 @@ parcel_status parcel_halo_exchange(const parcel_world *world, const parcel_grid 
   const parcel_terms terms = {.hash = status ? 0 : hash(&halo), .describe = describe, .ctx = &halo};
   status = parcel__agree_on_terms(world, status, &terms);
   if (!status)
-    status = parcel_world_agree(world, run(&halo));
+    run(&halo);
   release(&halo);
   return status;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "launch_impl.h"
+#include "window_impl.h"
 #include "world_impl.h"
 
 enum { CLOCK_ROUNDS = 5, LOOP_ROUNDS = 5, LOOP_STEPS = 1000000 };
@@ -88,7 +89,8 @@ static parcel_launch_facts facts_of_rank(const parcel_world *world, int threads)
                              .loop_seconds = time_loop(),
                              .open_files = limit_of(RLIMIT_NOFILE),
                              .locked_bytes = limit_of(RLIMIT_MEMLOCK),
-                             .processes = limit_of(RLIMIT_NPROC)};
+                             .processes = limit_of(RLIMIT_NPROC),
+                             .window_bytes = parcel__window_room()};
   own.yields = parcel__launch_yields(parcel__launch_build(own.build));
   gethostname(own.host, sizeof own.host - 1);
   snprintf(own.mask, sizeof own.mask, "%s", cpus->list);
@@ -103,12 +105,13 @@ static parcel_status compare_clock(const parcel_world *world, int rank, double *
   for (int round = 0; round < CLOCK_ROUNDS; ++round) {
     const double begin = seconds_of(CLOCK_REALTIME);
     double theirs = 0;
-    parcel_status status = parcel_mpi_check(MPI_Send(&theirs, 1, MPI_DOUBLE, rank, PARCEL_TAG_CLOCK, comm),
-                                            "MPI_Send of a question for the time");
+    parcel_status status =
+        parcel_world_check_mpi(world, MPI_Send(&theirs, 1, MPI_DOUBLE, rank, PARCEL_TAG_CLOCK, comm),
+                               "MPI_Send of a question for the time");
     if (!status)
-      status =
-          parcel_mpi_check(MPI_Recv(&theirs, 1, MPI_DOUBLE, rank, PARCEL_TAG_CLOCK, comm, MPI_STATUS_IGNORE),
-                           "MPI_Recv of the time");
+      status = parcel_world_check_mpi(
+          world, MPI_Recv(&theirs, 1, MPI_DOUBLE, rank, PARCEL_TAG_CLOCK, comm, MPI_STATUS_IGNORE),
+          "MPI_Recv of the time");
     if (status)
       return status;
     const double end = seconds_of(CLOCK_REALTIME);
@@ -126,12 +129,13 @@ static parcel_status tell_time(const parcel_world *world)
   parcel_status status = PARCEL_OK;
   for (int round = 0; round < CLOCK_ROUNDS && !status; ++round) {
     double now = 0;
-    status = parcel_mpi_check(MPI_Recv(&now, 1, MPI_DOUBLE, 0, PARCEL_TAG_CLOCK, comm, MPI_STATUS_IGNORE),
-                              "MPI_Recv of a question for the time");
+    status = parcel_world_check_mpi(
+        world, MPI_Recv(&now, 1, MPI_DOUBLE, 0, PARCEL_TAG_CLOCK, comm, MPI_STATUS_IGNORE),
+        "MPI_Recv of a question for the time");
     now = seconds_of(CLOCK_REALTIME);
     if (!status)
-      status =
-          parcel_mpi_check(MPI_Send(&now, 1, MPI_DOUBLE, 0, PARCEL_TAG_CLOCK, comm), "MPI_Send of the time");
+      status = parcel_world_check_mpi(world, MPI_Send(&now, 1, MPI_DOUBLE, 0, PARCEL_TAG_CLOCK, comm),
+                                      "MPI_Send of the time");
   }
   return status;
 }
@@ -156,9 +160,10 @@ parcel_status parcel_launch_examine(const parcel_world *world, int threads, parc
   parcel_status status =
       is_root && !all ? parcel_fail(PARCEL_MEMORY, "no memory for the facts of %d ranks", size) : PARCEL_OK;
   if (!(status = parcel_world_follow_root(world, status)))
-    status = parcel_mpi_check(MPI_Gather(&own, (int)sizeof own, MPI_BYTE, all, (int)sizeof own, MPI_BYTE, 0,
-                                         parcel_world_comm(world)),
-                              "MPI_Gather of the ranks' facts");
+    status = parcel_world_check_mpi(world,
+                                    MPI_Gather(&own, (int)sizeof own, MPI_BYTE, all, (int)sizeof own,
+                                               MPI_BYTE, 0, parcel_world_comm(world)),
+                                    "MPI_Gather of the ranks' facts");
   if (!status)
     status = compare_clocks(world, all);
   if (!status && is_root)

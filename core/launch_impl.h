@@ -29,6 +29,7 @@ typedef struct parcel_launch_facts {
   int64_t open_files;   /* limits; INT64_MAX for none */
   int64_t locked_bytes;
   int64_t processes;
+  int64_t window_bytes; /* free for memory that the ranks of a host share; INT64_MAX: enough */
 } parcel_launch_facts;
 
 /** What this rank runs: "Parcel 0.1.0 with Open MPI v4.1.4". Returns text. */

@@ -9,10 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "window_impl.h"
+
 static const double largest_skew_seconds = 1;
 static const double largest_speed_ratio = 1.5;
 static const int64_t fewest_open_files = 256;
 static const int64_t fewest_locked_bytes = (int64_t)64 << 20;
+static const int64_t fewest_window_bytes = (int64_t)1 << 20;
+
 /* In lines to type: the program that is to be run. */
 #define PROGRAM "parsquares"
 
@@ -248,6 +252,25 @@ static void judge_limits(judge *judge)
                         "open files, processes and locked memory suffice");
 }
 
+static void judge_shared_memory(judge *judge)
+{
+  for (int r = 0; r < judge->ranks; ++r) {
+    const parcel_launch_facts *rank = &judge->facts[r];
+    host host;
+    if (rank->window_bytes >= fewest_window_bytes)
+      continue;
+    find_host(judge, r, &host);
+    parcel_findings_add(judge->out, host.ranks > 1 ? PARCEL_FINDING_ERROR : PARCEL_FINDING_NOTE,
+                        "shared memory", "df " PARCEL_WINDOW_FOLDER "; ls -l " PARCEL_WINDOW_FOLDER,
+                        PARCEL_WINDOW_FOLDER " of %s has %" PRId64
+                                             " bytes free, too few for memory that the ranks of a host share",
+                        rank->host, rank->window_bytes);
+    return;
+  }
+  parcel_findings_add(judge->out, PARCEL_FINDING_OK, "shared memory", NULL,
+                      "there is room for memory that the ranks of a host share");
+}
+
 static void judge_clocks(judge *judge)
 {
   int worst = 0;
@@ -306,9 +329,10 @@ static void judge_speed(judge *judge)
 
 void parcel__launch_judge(const parcel_launch_facts facts[], int ranks, parcel_findings *out)
 {
-  static void (*const judgements[])(judge *) = {judge_launch, judge_binding,  judge_sharing,  judge_idle_cpus,
-                                                judge_quota,  judge_yielding, judge_threads,  judge_start_up,
-                                                judge_limits, judge_clocks,   judge_versions, judge_speed};
+  static void (*const judgements[])(judge *) = {
+      judge_launch,   judge_binding,  judge_sharing,  judge_idle_cpus, judge_quota,
+      judge_yielding, judge_threads,  judge_start_up, judge_limits,    judge_shared_memory,
+      judge_clocks,   judge_versions, judge_speed};
   judge judge = {.facts = facts, .ranks = ranks, .out = out};
   parcel__launch_line(facts[0].build, PROGRAM, ranks, facts[0].threads, judge.line, sizeof judge.line);
   for (size_t j = 0; j < sizeof judgements / sizeof *judgements; ++j)

@@ -81,7 +81,7 @@ static parcel_status warn_of_shortage(const parcel_world *world, int threads, in
   describe_remedy(world, &shortage, remedy, sizeof remedy);
   parcel_world_warn(world, "%d threads per rank, but rank %d has %d of CPUs %s; %s", shortage.threads,
                     culprit, shortage.cpus, shortage.list, remedy);
-  return parcel_mpi_check(code, "MPI_Bcast of a rank's CPUs");
+  return parcel_world_check_mpi(world, code, "MPI_Bcast of a rank's CPUs");
 }
 
 static parcel_status warn(const parcel_world *world, int threads, const number worst[NUMBERS])
@@ -127,12 +127,13 @@ static parcel_status check_launch(const parcel_world *world, int threads, bool t
                                parcel__launch_yields(build) ? 0 : crowd, hash, -hash};
   for (int n = 0; n < NUMBERS; ++n)
     mine[n] = (number){.value = values[n], .rank = parcel_world_rank(world)};
-  parcel_status status =
-      parcel_mpi_check(MPI_Allreduce(mine, worst, NUMBERS, MPI_2INT, MPI_MAXLOC, parcel_world_comm(world)),
-                       "comparing the ranks' launches");
+  parcel_status status = parcel_world_check_mpi(
+      world, MPI_Allreduce(mine, worst, NUMBERS, MPI_2INT, MPI_MAXLOC, parcel_world_comm(world)),
+      "comparing the ranks' launches");
   if (!status && !*has_warned)
     status = warn(world, threads, worst);
-  *has_warned = *has_warned || worst[SHORTAGE].value > 0 || worst[CROWD].value > 0 || worst[IDLE].value > 0;
+  *has_warned = *has_warned || worst[SHORTAGE].value > 0 || worst[CROWD].value > 0 || worst[IDLE].value > 0 ||
+                worst[BUILD].value != -worst[BUILD_NEGATED].value;
   return status;
 }
 

@@ -23,7 +23,6 @@
  * Scalable Work Stealing, SC 2009. The number of refusals: tests/bench/README.md, "Schedules". */
 #include "scheduler_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +41,7 @@ typedef struct message {
 } message;
 
 struct parcel_scheduler {
+  const parcel_world *world;
   MPI_Comm comm;
   int rank;
   parcel_sweep_schedule kind;
@@ -119,13 +119,14 @@ static parcel_status find_hosts(const parcel_world *world, parcel_scheduler *sch
   const int size = parcel_world_size(world);
   int first = scheduler->rank;
   int *firsts = malloc((size_t)size * sizeof *firsts);
-  parcel_status status = parcel_mpi_check(MPI_Bcast(&first, 1, MPI_INT, 0, parcel__world_node(world)),
-                                          "MPI_Bcast of a host's first rank");
+  parcel_status status = parcel_world_check_mpi(
+      world, MPI_Bcast(&first, 1, MPI_INT, 0, parcel__world_node(world)), "MPI_Bcast of a host's first rank");
   if (!firsts)
     status = parcel_fail(PARCEL_MEMORY, "no memory for the hosts of %d ranks", size);
   if ((status = parcel_world_agree(world, status)) ||
-      (status = parcel_mpi_check(MPI_Allgather(&first, 1, MPI_INT, firsts, 1, MPI_INT, scheduler->comm),
-                                 "MPI_Allgather of the hosts' first ranks"))) {
+      (status = parcel_world_check_mpi(world,
+                                       MPI_Allgather(&first, 1, MPI_INT, firsts, 1, MPI_INT, scheduler->comm),
+                                       "MPI_Allgather of the hosts' first ranks"))) {
     free(firsts);
     return status;
   }
@@ -159,13 +160,14 @@ static parcel_status count_workers(const parcel_world *world, parcel_scheduler *
 {
   *all = threads;
   scheduler->workers = threads;
-  const parcel_status status =
-      parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, all, 1, MPI_INT64_T, MPI_SUM, scheduler->comm),
-                       "MPI_Allreduce of the workers");
+  const parcel_status status = parcel_world_check_mpi(
+      world, MPI_Allreduce(MPI_IN_PLACE, all, 1, MPI_INT64_T, MPI_SUM, scheduler->comm),
+      "MPI_Allreduce of the workers");
   return status ? status
-                : parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, &scheduler->workers, 1, MPI_INT64_T, MPI_SUM,
-                                                 parcel__world_node(world)),
-                                   "MPI_Allreduce of a host's workers");
+                : parcel_world_check_mpi(world,
+                                         MPI_Allreduce(MPI_IN_PLACE, &scheduler->workers, 1, MPI_INT64_T,
+                                                       MPI_SUM, parcel__world_node(world)),
+                                         "MPI_Allreduce of a host's workers");
 }
 
 /* What everybody begins with. */
@@ -194,6 +196,7 @@ parcel_status parcel__scheduler_open(const parcel_world *world, parcel_sweep_sch
     free(scheduler);
     return status;
   }
+  scheduler->world = world;
   scheduler->comm = parcel_world_comm(world);
   scheduler->rank = parcel_world_rank(world);
   scheduler->kind = kind;
@@ -201,14 +204,14 @@ parcel_status parcel__scheduler_open(const parcel_world *world, parcel_sweep_sch
   if ((status = find_hosts(world, scheduler)) ||
       (status = count_workers(world, scheduler, threads, &workers)) ||
       (status = make_steps(scheduler, count, workers)) ||
-      (status = parcel_world_agree(world,
-                                   parcel__board_open(world, board, &scheduler->steps, &scheduler->board)))) {
+      (status = parcel__board_open(world, board, &scheduler->steps, &scheduler->board))) {
     parcel__scheduler_close(&scheduler);
     return status;
   }
   deal(scheduler, world, count);
   *out = scheduler;
-  return parcel_mpi_check(MPI_Barrier(parcel__world_node(world)), "MPI_Barrier before the first turn");
+  return parcel_world_check_mpi(world, MPI_Barrier(parcel__world_node(world)),
+                                "MPI_Barrier before the first turn");
 }
 
 void parcel__scheduler_close(parcel_scheduler **scheduler)
@@ -230,10 +233,7 @@ bool parcel__scheduler_take(parcel_scheduler *scheduler, parcel_index *turn, boo
 
 static void must(const parcel_scheduler *scheduler, int code, const char *doing)
 {
-  if (parcel_mpi_check(code, doing) == PARCEL_OK)
-    return;
-  fprintf(stderr, "parcel: the hosts cannot share the work any more: %s\n", parcel_last_error());
-  MPI_Abort(scheduler->comm, 1);
+  parcel_world_check_mpi(scheduler->world, code, doing);
 }
 
 /* Rank 0: the next steps, as many as wanted or as are left. */

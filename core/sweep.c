@@ -48,8 +48,9 @@ static parcel_status make_grid(const parcel_world *world, const parcel_sweep *sw
     status = parcel_block_grid_make(sweep->range.count, parcel_world_size(world),
                                     sweep->block > 0 ? sweep->block : choose_block(world, sweep), &grid);
   if ((status = parcel_world_follow_root(world, status)) ||
-      (status = parcel_mpi_check(MPI_Bcast(&grid, (int)sizeof grid, MPI_BYTE, 0, parcel_world_comm(world)),
-                                 "MPI_Bcast of the block grid")))
+      (status = parcel_world_check_mpi(
+           world, MPI_Bcast(&grid, (int)sizeof grid, MPI_BYTE, 0, parcel_world_comm(world)),
+           "MPI_Bcast of the block grid")))
     return status;
   *out = grid;
   return PARCEL_OK;
@@ -170,12 +171,13 @@ static parcel_status report_run(const parcel_run *run, double elapsed, parcel_sw
   }
   MPI_Comm comm = parcel_world_comm(run->world);
   parcel_status status = PARCEL_OK;
-  if ((status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, counts, 4, MPI_INT64_T, MPI_SUM, comm),
-                                 "MPI_Allreduce")) ||
-      (status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, times, 2, MPI_DOUBLE, MPI_SUM, comm),
-                                 "MPI_Allreduce")) ||
-      (status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, longest, 2, MPI_DOUBLE, MPI_MAX, comm),
-                                 "MPI_Allreduce")))
+  if ((status = parcel_world_check_mpi(run->world,
+                                       MPI_Allreduce(MPI_IN_PLACE, counts, 4, MPI_INT64_T, MPI_SUM, comm),
+                                       "MPI_Allreduce")) ||
+      (status = parcel_world_check_mpi(
+           run->world, MPI_Allreduce(MPI_IN_PLACE, times, 2, MPI_DOUBLE, MPI_SUM, comm), "MPI_Allreduce")) ||
+      (status = parcel_world_check_mpi(
+           run->world, MPI_Allreduce(MPI_IN_PLACE, longest, 2, MPI_DOUBLE, MPI_MAX, comm), "MPI_Allreduce")))
     return status;
   *out = (parcel_sweep_report){.positions = counts[0],
                                .blocks = counts[1],
@@ -255,8 +257,8 @@ static double last_start(const parcel_world *world, double deadline)
   return parcel__world_opened(world) + deadline - (deadline < 20 ? deadline / 20 : 1);
 }
 
-parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
-                               const parcel_sweep_options *options, parcel_sweep_report *report)
+static parcel_status run_watched(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
+                                 const parcel_sweep_options *options, parcel_sweep_report *report)
 {
   static const parcel_sweep_options defaults = PARCEL_SWEEP_OPTIONS_INIT;
   parcel_run run = {.world = world, .sweep = sweep, .options = options ? options : &defaults, .sink = sink};
@@ -278,5 +280,22 @@ parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sw
                                         &run.scheduler)))
     status = run_agreed(&run, report);
   release(&run);
+  return status;
+}
+
+/* A world that is not watched is for as long as the sweep takes: its main thread may itself be stuck. What this
+ * rank cannot have, it does without. */
+parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
+                               const parcel_sweep_options *options, parcel_sweep_report *report)
+{
+  parcel_watch **watch = parcel__world_watch(world);
+  const bool is_own = options && options->stall_seconds > 0 && !*watch && !parcel__world_is_single(world);
+  if (is_own && parcel__watch_open(MPI_COMM_NULL, parcel_world_rank(world), options->stall_seconds, watch))
+    parcel_world_warn(world, "%s", parcel_last_error());
+  const char *before = parcel_world_step(world, "the sweep runs");
+  const parcel_status status = run_watched(world, sweep, sink, options, report);
+  parcel_world_step(world, before);
+  if (is_own)
+    parcel__watch_close(watch);
   return status;
 }

@@ -91,9 +91,9 @@ static parcel_status judge_group(const parcel_world *world, const demand *own, c
   char by[PATH_MAX + 64];
   parcel__cgroup_memory("", &memory);
   int64_t group[2] = {(int64_t)(memory.group >> 1), -(int64_t)(memory.group >> 1)};
-  const parcel_status status =
-      parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, group, 2, MPI_INT64_T, MPI_MIN, parcel__world_node(world)),
-                       "MPI_Allreduce of the control groups of a host");
+  const parcel_status status = parcel_world_check_mpi(
+      world, MPI_Allreduce(MPI_IN_PLACE, group, 2, MPI_INT64_T, MPI_MIN, parcel__world_node(world)),
+      "MPI_Allreduce of the control groups of a host");
   if (status || isinf(memory.available))
     return status;
   snprintf(by, sizeof by, " to the control group (cgroup) '%s'", memory.folder);
@@ -108,7 +108,7 @@ parcel_status parcel__sweep_check_memory(const parcel_world *world, const parcel
   double available = 0;
   const int code =
       MPI_Allreduce(MPI_IN_PLACE, &host.workers, 1, MPI_INT64_T, MPI_SUM, parcel__world_node(world));
-  parcel_status status = parcel_mpi_check(code, "MPI_Allreduce of the threads of a host");
+  parcel_status status = parcel_world_check_mpi(world, code, "MPI_Allreduce of the threads of a host");
   if (!status && !(status = parcel__sweep_buffer_bytes(sweep, grid, &own.bytes))) {
     host.bytes = own.bytes;
     status = judge_group(world, &own, &host);

@@ -307,6 +307,7 @@ parcel_status parcel__sweep_watch(parcel_run *run)
   for (;;) {
     if (status || poll_status)
       atomic_store(&run->has_failed, true);
+    parcel__watch_touch(*parcel__world_watch(run->world));
     look_for_stop(&watch);
     const bool is_answered =
         parcel__scheduler_poll(run->scheduler, parcel__control_stopping(run->control).reason);

@@ -30,8 +30,8 @@ static parcel_status compare_with_root(const parcel_world *world, const parcel_t
   terms->describe(terms->ctx, own, sizeof own);
   memcpy(root.text, own, sizeof own);
   const parcel_status status =
-      parcel_mpi_check(MPI_Bcast(&root, (int)sizeof root, MPI_BYTE, 0, parcel_world_comm(world)),
-                       "MPI_Bcast of the arguments on rank 0");
+      parcel_world_check_mpi(world, MPI_Bcast(&root, (int)sizeof root, MPI_BYTE, 0, parcel_world_comm(world)),
+                             "MPI_Bcast of the arguments on rank 0");
   if (status || root.hash == terms->hash)
     return status;
   return parcel_fail(PARCEL_INVALID,
@@ -46,9 +46,9 @@ parcel_status parcel__agree_on_terms(const parcel_world *world, parcel_status st
   const uint64_t own[3] = {status ? UINT64_MAX : terms->hash, status ? UINT64_MAX : ~terms->hash,
                            status == PARCEL_OK};
   uint64_t least[3] = {0};
-  const parcel_status broken =
-      parcel_mpi_check(MPI_Allreduce(own, least, 3, MPI_UINT64_T, MPI_MIN, parcel_world_comm(world)),
-                       "comparing the arguments of all ranks");
+  const parcel_status broken = parcel_world_check_mpi(
+      world, MPI_Allreduce(own, least, 3, MPI_UINT64_T, MPI_MIN, parcel_world_comm(world)),
+      "comparing the arguments of all ranks");
   if (broken)
     return broken;
   if (least[2] == 0)

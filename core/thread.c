@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "signals_impl.h"
+
 static const double longest_seconds = 1e9;
 
 /* Of addresses only: pages are there once they are touched. */
@@ -35,15 +37,15 @@ static int create(pthread_t *thread, void *(*run)(void *), void *argument)
   return pthread_create(thread, NULL, run, argument);
 }
 
+/* A thread inherits the mask of the one that makes it. */
 int parcel__thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
-  static const int own[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
-  sigset_t others;
   sigset_t before;
-  sigfillset(&others);
-  for (size_t s = 0; s < sizeof own / sizeof *own; ++s)
-    sigdelset(&others, own[s]);
-  pthread_sigmask(SIG_SETMASK, &others, &before);
+  sigset_t inherited;
+  pthread_sigmask(SIG_SETMASK, NULL, &before);
+  inherited = before;
+  parcel__signals_restore_mask(&inherited);
+  pthread_sigmask(SIG_SETMASK, &inherited, NULL);
   const int error = create(thread, run, argument);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return error;

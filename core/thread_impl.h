@@ -1,5 +1,5 @@
 /** @file
- *  What the thread modules share: threads that leave signals to the main thread, futexes, deadlines. */
+ *  What the thread modules share: threads with the user's signal mask, futexes, deadlines. */
 #ifndef PARCEL_THREAD_IMPL_H
 #define PARCEL_THREAD_IMPL_H
 
@@ -11,8 +11,10 @@
 
 #include <parcel/base.h>
 
-/** Starts a thread with signals blocked in it, but for those that code itself causes (SIGSEGV, SIGFPE ...).
- *  Its stack is as large as RLIMIT_STACK says, and 64 MiB where that sets no limit.
+/** Starts a thread that runs the user's code: with the signal mask of the calling thread, as it was before
+ *  parcel_signals_catch, so that what the code starts finds signals as the user left them. Signals for the
+ *  process go to the main thread as long as it does not block them. Its stack is as large as RLIMIT_STACK
+ *  says, and 64 MiB where that sets no limit.
  *
  *  Returns 0 or the error number of pthread_create. */
 int parcel__thread_start(pthread_t *thread, void *(*run)(void *), void *argument);

@@ -34,13 +34,14 @@ static parcel_status send_rows(rows *rows, const parcel_world *world, const int 
 {
   MPI_Datatype row = MPI_DATATYPE_NULL;
   parcel_status status = PARCEL_OK;
-  if ((status =
-           parcel_mpi_check(MPI_Type_contiguous((int)rows->size, MPI_BYTE, &row), "MPI_Type_contiguous")))
+  if ((status = parcel_world_check_mpi(world, MPI_Type_contiguous((int)rows->size, MPI_BYTE, &row),
+                                       "MPI_Type_contiguous")))
     return status;
-  if (!(status = parcel_mpi_check(MPI_Type_commit(&row), "MPI_Type_commit")))
-    status = parcel_mpi_check(MPI_Gatherv(rows->own, (int)rows->count, row, rows->all, counts, places, row, 0,
-                                          parcel_world_comm(world)),
-                              "MPI_Gatherv of a profile");
+  if (!(status = parcel_world_check_mpi(world, MPI_Type_commit(&row), "MPI_Type_commit")))
+    status = parcel_world_check_mpi(world,
+                                    MPI_Gatherv(rows->own, (int)rows->count, row, rows->all, counts, places,
+                                                row, 0, parcel_world_comm(world)),
+                                    "MPI_Gatherv of a profile");
   MPI_Type_free(&row);
   return status;
 }
@@ -53,9 +54,9 @@ static parcel_status gather_rows(rows *rows, const parcel_world *world)
   const int own = (int)rows->count;
   parcel_status status = counts ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory to gather a profile");
   if (!(status = parcel_world_agree(world, status)) &&
-      !(status =
-            parcel_mpi_check(MPI_Gather(&own, 1, MPI_INT, counts, 1, MPI_INT, 0, parcel_world_comm(world)),
-                             "MPI_Gather of a profile's sizes"))) {
+      !(status = parcel_world_check_mpi(
+            world, MPI_Gather(&own, 1, MPI_INT, counts, 1, MPI_INT, 0, parcel_world_comm(world)),
+            "MPI_Gather of a profile's sizes"))) {
     if (is_root)
       status = place_rows(rows, world, counts, counts + ranks);
     if (!(status = parcel_world_follow_root(world, status)))
@@ -99,13 +100,13 @@ static parcel_status add_up(const parcel_world *world, const parcel_profile *par
   parcel_index sums[3] = {0, 0, 0};
   MPI_Comm comm = parcel_world_comm(world);
   parcel_status status = PARCEL_OK;
-  if ((status = parcel_mpi_check(MPI_Reduce(counts, sums, 3, MPI_INT64_T, MPI_SUM, 0, comm),
-                                 "MPI_Reduce of a profile's counts")) ||
-      (status = parcel_mpi_check(
-           MPI_Reduce(part->bins, out->bins, PARCEL_TRACE_BINS, MPI_INT64_T, MPI_SUM, 0, comm),
+  if ((status = parcel_world_check_mpi(world, MPI_Reduce(counts, sums, 3, MPI_INT64_T, MPI_SUM, 0, comm),
+                                       "MPI_Reduce of a profile's counts")) ||
+      (status = parcel_world_check_mpi(
+           world, MPI_Reduce(part->bins, out->bins, PARCEL_TRACE_BINS, MPI_INT64_T, MPI_SUM, 0, comm),
            "MPI_Reduce of a histogram")) ||
-      (status = parcel_mpi_check(
-           MPI_Reduce(&part->elapsed_seconds, &out->elapsed_seconds, 1, MPI_DOUBLE, MPI_MAX, 0, comm),
+      (status = parcel_world_check_mpi(
+           world, MPI_Reduce(&part->elapsed_seconds, &out->elapsed_seconds, 1, MPI_DOUBLE, MPI_MAX, 0, comm),
            "MPI_Reduce of the time elapsed")))
     return status;
   out->positions = sums[0];

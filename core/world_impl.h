@@ -6,9 +6,14 @@
 #include <parcel/world.h>
 
 #include "cpus_impl.h"
+#include "watch_impl.h"
 
 /** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
 bool parcel__world_is_single(const parcel_world *world);
+
+/** Tells parcel_last_error() of this rank and ends the job, as parcel_world_check_mpi does: for what goes wrong
+ *  on a rank that has no way to tell the others, which wait for it. */
+_Noreturn void parcel__world_abandon(const parcel_world *world);
 
 /** The ranks of this host. Owns: the world. */
 MPI_Comm parcel__world_node(const parcel_world *world);
@@ -25,6 +30,9 @@ int parcel__world_sharers(const parcel_world *world);
 
 /** CPUs that the ranks of this host may use together. */
 int parcel__world_bound(const parcel_world *world);
+
+/** What watches over this rank; NULL: nothing does. Main thread. */
+parcel_watch **parcel__world_watch(const parcel_world *world);
 
 /** Whether somebody has warned of how the program was launched: once is enough. */
 bool *parcel__world_has_warned(const parcel_world *world);

@@ -10,9 +10,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <parcel/signals.h>
+
 #include "beside_impl.h"
 #include "fault_impl.h"
 #include "file_lock_impl.h"
+
+static const parcel_index reserved_at_once = (parcel_index)1 << 28;
 
 /* Whether there is something of this name, which could be replaced. */
 static parcel_status look_at(const char *path, bool *exists)
@@ -85,13 +89,22 @@ static parcel_status remove_part(const parcel_file *file)
 }
 
 /* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page
- * instead. */
+ * instead. In pieces, for a request to stop to be heard; on some file systems a signal ends the call itself. */
 static parcel_status reserve(const parcel_file *file, int fd, parcel_index bytes)
 {
-  if (!parcel__fault("results.reserve") &&
-      (fallocate(fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS))
-    return PARCEL_OK;
-  return parcel__file_fail("reserve room on the disk for", file->path);
+  parcel_status status = PARCEL_OK;
+  bool can_reserve = true;
+  for (parcel_index begin = 0; begin < bytes && can_reserve && !status;) {
+    const parcel_index piece = bytes - begin < reserved_at_once ? bytes - begin : reserved_at_once;
+    const bool is_done = !parcel__fault("results.reserve") && fallocate(fd, 0, begin, piece) == 0;
+    can_reserve = is_done || (errno != EOPNOTSUPP && errno != ENOSYS);
+    if (!is_done && can_reserve && errno != EINTR)
+      return parcel__file_fail("reserve room on the disk for", file->path);
+    if (is_done)
+      begin += piece;
+    status = parcel_signals_check("room for the output is reserved");
+  }
+  return status;
 }
 
 parcel_status parcel__claim_make(const parcel_file *file, bool replaces, parcel_index bytes, int *out)

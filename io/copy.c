@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <parcel/signals.h>
+
 #include "file_impl.h"
 
-enum { AT_ONCE = 1 << 30 };
+enum { AT_ONCE = 1 << 28 };
 
 parcel_status parcel__copy_bytes(const char *path, int from, int to)
 {
@@ -25,6 +27,9 @@ parcel_status parcel__copy_bytes(const char *path, int from, int to)
       return parcel__file_fail("copy", path);
     if (copied == 0)
       return parcel_fail(PARCEL_IO, "cannot copy '%s': it has become shorter", path);
+    const parcel_status status = parcel_signals_check("a file is copied");
+    if (status)
+      return status;
   }
   return PARCEL_OK;
 }

@@ -134,8 +134,8 @@ parcel_status parcel__failures_share(const parcel_world *world, parcel_failure_r
   MPI_Comm comm = parcel_world_comm(world);
   const parcel_index most = most_bytes_per_call / (parcel_index)sizeof *records->items;
   parcel_index count = records->count;
-  parcel_status status =
-      parcel_mpi_check(MPI_Bcast(&count, 1, MPI_INT64_T, 0, comm), "MPI_Bcast of the number of failures");
+  parcel_status status = parcel_world_check_mpi(world, MPI_Bcast(&count, 1, MPI_INT64_T, 0, comm),
+                                                "MPI_Bcast of the number of failures");
   if (status || count == 0)
     return status;
   if (parcel_world_rank(world) != 0) {
@@ -146,10 +146,11 @@ parcel_status parcel__failures_share(const parcel_world *world, parcel_failure_r
   status = parcel_world_agree(world, status);
   for (parcel_index first = 0; first < count && !status; first += most) {
     const parcel_index items = count - first < most ? count - first : most;
-    status =
-        parcel_mpi_check(MPI_Bcast(records->items + first,
-                                   (int)(items * (parcel_index)sizeof *records->items), MPI_BYTE, 0, comm),
-                         "MPI_Bcast of the failures");
+    status = parcel_world_check_mpi(world,
+                                    MPI_Bcast(records->items + first,
+                                              (int)(items * (parcel_index)sizeof *records->items), MPI_BYTE,
+                                              0, comm),
+                                    "MPI_Bcast of the failures");
   }
   return status;
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <parcel/world.h>
+
 #include "fault_impl.h"
 
 /* Blocks of 8 MiB were written five times as fast in such pieces as in one call each (Linux 6.18, ext4). The
@@ -87,6 +89,7 @@ parcel_status parcel__file_write(const parcel_file *file, int fd, const char *po
       continue;
     if (written < 0)
       return parcel__file_fail("write", file->part);
+    parcel_world_touch();
     from += written;
     offset += written;
     bytes -= written;
@@ -110,6 +113,7 @@ parcel_status parcel__file_read(const parcel_file *file, int fd, void *data, par
     if (got == 0)
       return parcel_fail(PARCEL_IO, "cannot read '%s': it ends before byte %" PRId64, file->part,
                          offset + bytes);
+    parcel_world_touch();
     to += got;
     offset += got;
     bytes -= got;

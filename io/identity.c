@@ -209,7 +209,8 @@ static parcel_status share_text(const parcel_world *world, const char *own, char
 {
   MPI_Comm comm = parcel_world_comm(world);
   int size = (int)strlen(own) + 1;
-  parcel_status status = parcel_mpi_check(MPI_Bcast(&size, 1, MPI_INT, 0, comm), "MPI_Bcast of a length");
+  parcel_status status =
+      parcel_world_check_mpi(world, MPI_Bcast(&size, 1, MPI_INT, 0, comm), "MPI_Bcast of a length");
   if (status)
     return status;
   char *text = calloc((size_t)size, 1);
@@ -221,7 +222,8 @@ static parcel_status share_text(const parcel_world *world, const char *own, char
   if (parcel_world_rank(world) == 0)
     memcpy(text, own, (size_t)size);
   *out = text;
-  return parcel_mpi_check(MPI_Bcast(text, size, MPI_CHAR, 0, comm), "MPI_Bcast of the terms of rank 0");
+  return parcel_world_check_mpi(world, MPI_Bcast(text, size, MPI_CHAR, 0, comm),
+                                "MPI_Bcast of the terms of rank 0");
 }
 
 parcel_status parcel__identity_agree(const parcel_world *world, const parcel_sweep *sweep, const char *path,

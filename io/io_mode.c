@@ -26,8 +26,8 @@ parcel_status parcel__io_mode_choose(const parcel_world *world, const parcel_fil
   int chosen = (int)*mode;
   if (parcel_world_rank(world) == 0 && *mode == PARCEL_IO_AUTO)
     chosen = is_on_nfs(file) ? PARCEL_IO_COLLECTIVE : PARCEL_IO_DIRECT;
-  const parcel_status status = parcel_mpi_check(MPI_Bcast(&chosen, 1, MPI_INT, 0, parcel_world_comm(world)),
-                                                "MPI_Bcast of the way of writing");
+  const parcel_status status = parcel_world_check_mpi(
+      world, MPI_Bcast(&chosen, 1, MPI_INT, 0, parcel_world_comm(world)), "MPI_Bcast of the way of writing");
   if (status)
     return status;
   if (*mode == PARCEL_IO_AUTO && chosen == PARCEL_IO_COLLECTIVE)

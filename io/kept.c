@@ -135,7 +135,8 @@ static parcel_status check_blocks(void *ctx, parcel_span blocks, int worker)
   parcel_ledger_entry entries[ENTRIES];
   parcel_status status = parcel__ledger_read(&site->file, site->fd, site->ledger, piece, entries);
   for (parcel_index b = piece.begin; b < piece.end && !status; ++b)
-    status = check_block(search, &search->scratches[worker], b, &entries[b - piece.begin]);
+    if (!(status = parcel_signals_check("the blocks of an earlier run are compared")))
+      status = check_block(search, &search->scratches[worker], b, &entries[b - piece.begin]);
   return status;
 }
 
@@ -223,12 +224,14 @@ static parcel_status share_bits(search *search)
   parcel_results *results = search->results;
   MPI_Comm comm = parcel_world_comm(results->site.world);
   int64_t counts[3] = {search->kept, search->damaged, search->failures};
-  parcel_status status = parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, counts, 3, MPI_INT64_T, MPI_SUM, comm),
-                                          "adding up the blocks that are kept");
+  parcel_status status = parcel_world_check_mpi(
+      results->site.world, MPI_Allreduce(MPI_IN_PLACE, counts, 3, MPI_INT64_T, MPI_SUM, comm),
+      "adding up the blocks that are kept");
   for (parcel_index first = 0; first < search->words && !status; first += most_words_per_call) {
     const parcel_index words = search->words - first;
     const int count = (int)(words < most_words_per_call ? words : most_words_per_call);
-    status = parcel_mpi_check(
+    status = parcel_world_check_mpi(
+        results->site.world,
         MPI_Allreduce(MPI_IN_PLACE, (uint64_t *)search->done + first, count, MPI_UINT64_T, MPI_BOR, comm),
         "telling all ranks which blocks are done");
   }

@@ -15,7 +15,7 @@ parcel_status parcel__ledger_relay_open(const parcel_world *world, parcel_ledger
   *out = (parcel_ledger_relay){
       .world = world, .batch = batch, .comm = MPI_COMM_NULL, .request = MPI_REQUEST_NULL};
   batch->is_relayed = true;
-  return parcel_mpi_check(MPI_Comm_dup(parcel_world_comm(world), &out->comm), "MPI_Comm_dup");
+  return parcel_world_check_mpi(world, MPI_Comm_dup(parcel_world_comm(world), &out->comm), "MPI_Comm_dup");
 }
 
 void parcel__ledger_relay_close(parcel_ledger_relay *relay)
@@ -44,14 +44,14 @@ static parcel_status send_lines(parcel_ledger_relay *relay)
                              relay->comm, &relay->request);
   relay->next += lines;
   relay->passed += code == MPI_SUCCESS ? lines : 0; /* rank 0 waits for what has passed */
-  return parcel_mpi_check(code, "MPI_Isend of entries");
+  return parcel_world_check_mpi(relay->world, code, "MPI_Isend of entries");
 }
 
 static parcel_status send_next(parcel_ledger_relay *relay)
 {
   int is_sent = 0;
-  const parcel_status status =
-      parcel_mpi_check(MPI_Test(&relay->request, &is_sent, MPI_STATUS_IGNORE), "MPI_Test of entries");
+  const parcel_status status = parcel_world_check_mpi(
+      relay->world, MPI_Test(&relay->request, &is_sent, MPI_STATUS_IGNORE), "MPI_Test of entries");
   return status || !is_sent ? status : send_lines(relay);
 }
 
@@ -59,7 +59,8 @@ static parcel_status send_rest(parcel_ledger_relay *relay)
 {
   parcel_status status = PARCEL_OK;
   do {
-    status = parcel_mpi_check(MPI_Wait(&relay->request, MPI_STATUS_IGNORE), "MPI_Wait for entries");
+    status = parcel_world_check_mpi(relay->world, MPI_Wait(&relay->request, MPI_STATUS_IGNORE),
+                                    "MPI_Wait for entries");
     if (!status)
       status = send_lines(relay);
   } while (!status && relay->request != MPI_REQUEST_NULL);
@@ -80,7 +81,7 @@ static void receive_lines(parcel_ledger_relay *relay, int source, parcel_status 
   const int count = bytes / (int)sizeof *lines;
   relay->passed += count;
   if (!*status)
-    *status = parcel_mpi_check(code, "MPI_Recv of entries");
+    *status = parcel_world_check_mpi(relay->world, code, "MPI_Recv of entries");
   if (!*status)
     *status = parcel__ledger_batch_write(relay->batch, lines, count);
 }
@@ -91,8 +92,9 @@ static parcel_status receive_next(parcel_ledger_relay *relay)
   int has_come = 1;
   while (!status && has_come) {
     MPI_Status envelope;
-    status = parcel_mpi_check(MPI_Iprobe(MPI_ANY_SOURCE, TAG, relay->comm, &has_come, &envelope),
-                              "MPI_Iprobe for entries");
+    status = parcel_world_check_mpi(relay->world,
+                                    MPI_Iprobe(MPI_ANY_SOURCE, TAG, relay->comm, &has_come, &envelope),
+                                    "MPI_Iprobe for entries");
     if (!status && has_come)
       receive_lines(relay, envelope.MPI_SOURCE, &status);
   }
@@ -102,7 +104,7 @@ static parcel_status receive_next(parcel_ledger_relay *relay)
 static parcel_status receive_rest(parcel_ledger_relay *relay, int64_t sent)
 {
   parcel_status status = parcel__ledger_batch_flush(relay->batch);
-  while (relay->passed < sent && status != PARCEL_MPI)
+  while (relay->passed < sent)
     receive_lines(relay, MPI_ANY_SOURCE, &status);
   return status;
 }
@@ -121,8 +123,8 @@ parcel_status parcel__ledger_relay_end(parcel_ledger_relay *relay, parcel_status
   snprintf(text, sizeof text, "%s", parcel_last_error());
   const int64_t own = is_root ? 0 : relay->passed + relay->count - relay->next + relay->batch->count;
   int64_t all = 0;
-  parcel_status status =
-      parcel_mpi_check(MPI_Reduce(&own, &all, 1, MPI_INT64_T, MPI_SUM, 0, relay->comm), "MPI_Reduce");
+  parcel_status status = parcel_world_check_mpi(
+      relay->world, MPI_Reduce(&own, &all, 1, MPI_INT64_T, MPI_SUM, 0, relay->comm), "MPI_Reduce");
   if (!status)
     status = is_root ? receive_rest(relay, all) : send_rest(relay);
   return outcome ? parcel_fail(outcome, "%s", text) : parcel_world_agree(relay->world, status);

@@ -291,7 +291,7 @@ static void judge_hdf5(place *place)
 
 static parcel_status barrier(const place *place)
 {
-  return parcel_mpi_check(MPI_Barrier(parcel_world_comm(place->world)), "MPI_Barrier");
+  return parcel_world_check_mpi(place->world, MPI_Barrier(parcel_world_comm(place->world)), "MPI_Barrier");
 }
 
 static parcel_status exchange_pages(place *place)
@@ -301,8 +301,9 @@ static parcel_status exchange_pages(place *place)
   place->fd = -1;
   if (parcel_world_rank(place->world) == 0)
     make_scratch(place);
-  if ((status = parcel_mpi_check(MPI_Bcast(place->scratch, SCRATCH_SIZE, MPI_BYTE, 0, comm),
-                                 "MPI_Bcast of a file's name")))
+  if ((status =
+           parcel_world_check_mpi(place->world, MPI_Bcast(place->scratch, SCRATCH_SIZE, MPI_BYTE, 0, comm),
+                                  "MPI_Bcast of a file's name")))
     return status;
   if (parcel_world_rank(place->world) != 0)
     open_scratch(place);
@@ -317,9 +318,10 @@ static parcel_status exchange_pages(place *place)
     return status;
   if (parcel_world_rank(place->world) == 0)
     unlink(place->scratch);
-  return parcel_mpi_check(MPI_Gather(&place->own, (int)sizeof place->own, MPI_BYTE, place->all,
-                                     (int)sizeof place->own, MPI_BYTE, 0, comm),
-                          "MPI_Gather of what each rank saw");
+  return parcel_world_check_mpi(place->world,
+                                MPI_Gather(&place->own, (int)sizeof place->own, MPI_BYTE, place->all,
+                                           (int)sizeof place->own, MPI_BYTE, 0, comm),
+                                "MPI_Gather of what each rank saw");
 }
 
 parcel_status parcel_place_examine(const parcel_world *world, const char *path, parcel_findings *findings)

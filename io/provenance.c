@@ -111,9 +111,10 @@ static parcel_status add_hosts(const parcel_world *world, parcel_provenance *out
   parcel_status status =
       has_memory ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the names of %d hosts", size);
   if (!(status = parcel_world_follow_root(world, status)))
-    status = parcel_mpi_check(MPI_Gather(own, (int)sizeof own, MPI_BYTE, all, (int)sizeof own, MPI_BYTE, 0,
-                                         parcel_world_comm(world)),
-                              "MPI_Gather of host names");
+    status = parcel_world_check_mpi(world,
+                                    MPI_Gather(own, (int)sizeof own, MPI_BYTE, all, (int)sizeof own, MPI_BYTE,
+                                               0, parcel_world_comm(world)),
+                                    "MPI_Gather of host names");
   char *end = text;
   for (int r = 0; is_root && !status && r < size; ++r) {
     const char *name = all + (size_t)r * sizeof own;

@@ -130,8 +130,8 @@ static parcel_status share(parcel_results *results, knowledge *known)
 {
   parcel_store_site *site = &results->site;
   MPI_Comm comm = parcel_world_comm(site->world);
-  const parcel_status status = parcel_mpi_check(MPI_Bcast(known, (int)sizeof *known, MPI_BYTE, 0, comm),
-                                                "MPI_Bcast of what the file is");
+  const parcel_status status = parcel_world_check_mpi(
+      site->world, MPI_Bcast(known, (int)sizeof *known, MPI_BYTE, 0, comm), "MPI_Bcast of what the file is");
   results->state = known->state;
   results->history = known->history;
   results->compression = known->compression;
@@ -139,8 +139,9 @@ static parcel_status share(parcel_results *results, knowledge *known)
   site->seed = known->seed;
   site->ledger = known->ledger;
   return status ? status
-                : parcel_mpi_check(MPI_Bcast(site->columns, site->sweep->column_count, MPI_INT64_T, 0, comm),
-                                   "MPI_Bcast of the columns' places");
+                : parcel_world_check_mpi(
+                      site->world, MPI_Bcast(site->columns, site->sweep->column_count, MPI_INT64_T, 0, comm),
+                      "MPI_Bcast of the columns' places");
 }
 
 /* A rank that looks at another disk under the same name would write its results where nobody finds them. */
@@ -241,6 +242,7 @@ static parcel_status go_on(parcel_results *results)
     return parcel_world_agree(world, mark_all_done(results));
   if (results->state == PARCEL_OUTPUT_RETRIED)
     return parcel__retry_share(results);
+  parcel_world_step(world, "the blocks of an earlier run are compared");
   const parcel_status status = parcel__kept_find(results);
   if (status)
     return status;
@@ -339,7 +341,7 @@ static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, 
   return parcel__file_make(path, &results->site.file);
 }
 
-parcel_status parcel_results_create(const parcel_world *world, const parcel_sweep *sweep, const char *path,
+static parcel_status create_watched(const parcel_world *world, const parcel_sweep *sweep, const char *path,
                                     const parcel_results_options *options, parcel_results **out)
 {
   static const parcel_results_options defaults = PARCEL_RESULTS_OPTIONS_INIT;
@@ -363,5 +365,14 @@ parcel_status parcel_results_create(const parcel_world *world, const parcel_swee
     unlink(results->site.file.part);
   if (results)
     parcel__results_release(&results, !results->has_part);
+  return status;
+}
+
+parcel_status parcel_results_create(const parcel_world *world, const parcel_sweep *sweep, const char *path,
+                                    const parcel_results_options *options, parcel_results **out)
+{
+  const char *before = parcel_world_step(world, "the output is opened");
+  const parcel_status status = create_watched(world, sweep, path, options, out);
+  parcel_world_step(world, before);
   return status;
 }

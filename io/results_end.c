@@ -114,20 +114,30 @@ static parcel_status fail_for_failures(const parcel_results *results, parcel_ind
                      failures, results->site.sweep->range.count, results->site.file.path);
 }
 
-parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
+static parcel_status close_watched(parcel_results **results, parcel_status outcome)
 {
   parcel_results *ending = *results;
-  if (!ending)
-    return outcome;
   bool keeps = true;
   parcel_status status = outcome;
   if (ending->state != PARCEL_OUTPUT_COMPLETE)
     status = end_file(ending, outcome, &keeps);
   int64_t told[2] = {keeps, ending->history.failures};
-  const parcel_status shared = parcel_mpi_check(
-      MPI_Bcast(told, 2, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)), "MPI_Bcast of a file's end");
+  const parcel_status shared = parcel_world_check_mpi(
+      ending->site.world, MPI_Bcast(told, 2, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)),
+      "MPI_Bcast of a file's end");
   if (!status && !(status = shared) && told[1] > 0)
     status = fail_for_failures(ending, told[1]);
   parcel__results_release(results, told[0] || shared);
+  return status;
+}
+
+parcel_status parcel_results_close(parcel_results **results, parcel_status outcome)
+{
+  if (!*results)
+    return outcome;
+  const parcel_world *world = (*results)->site.world;
+  const char *before = parcel_world_step(world, "the output is completed");
+  const parcel_status status = close_watched(results, outcome);
+  parcel_world_step(world, before);
   return status;
 }

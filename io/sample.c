@@ -283,9 +283,10 @@ static parcel_status time_sync(const sampling *sample, double *seconds)
       parcel_world_agree(sample->world, parcel__file_sync(&sample->scratch, sample->fd));
   *seconds = MPI_Wtime() - begin;
   return status ? status
-                : parcel_mpi_check(MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX,
-                                                 parcel_world_comm(sample->world)),
-                                   "MPI_Allreduce of a sample's time");
+                : parcel_world_check_mpi(sample->world,
+                                         MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX,
+                                                       parcel_world_comm(sample->world)),
+                                         "MPI_Allreduce of a sample's time");
 }
 
 /* Bytes of the file, but for compressed values. Collective; rank 0's answer counts. */
@@ -307,9 +308,10 @@ static parcel_status measure_structure(const sampling *sample, parcel_index *out
 static parcel_status add_up_ranks(const sampling *sample, double values[])
 {
   const bool is_root = parcel_world_rank(sample->world) == 0;
-  return parcel_mpi_check(MPI_Reduce(is_root ? MPI_IN_PLACE : values, values, (int)sample->count, MPI_DOUBLE,
-                                     MPI_SUM, 0, parcel_world_comm(sample->world)),
-                          "MPI_Reduce of a sample's blocks");
+  return parcel_world_check_mpi(sample->world,
+                                MPI_Reduce(is_root ? MPI_IN_PLACE : values, values, (int)sample->count,
+                                           MPI_DOUBLE, MPI_SUM, 0, parcel_world_comm(sample->world)),
+                                "MPI_Reduce of a sample's blocks");
 }
 
 static parcel_status report_sample(const sampling *sample, const parcel_trace *trace,
@@ -333,7 +335,8 @@ static parcel_status report_sample(const sampling *sample, const parcel_trace *t
     return status;
   if (is_root)
     estimate(sample, parcel_trace_profile(trace), structure, sync_seconds, out);
-  return parcel_mpi_check(MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm), "MPI_Bcast of a sample");
+  return parcel_world_check_mpi(sample->world, MPI_Bcast(out, (int)sizeof *out, MPI_BYTE, 0, comm),
+                                "MPI_Bcast of a sample");
 }
 
 /* ---- the run ---- */

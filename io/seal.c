@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#include <parcel/signals.h>
+
 #include "reader_impl.h"
 
 enum {
@@ -47,6 +49,8 @@ static parcel_status add_bytes(const parcel_file *file, int fd, XXH3_state_t *st
     if (!(status = parcel__file_read(file, fd, piece, count, begin)))
       XXH3_64bits_update(state, piece, (size_t)count);
     begin += count;
+    if (!status && begin < end)
+      status = parcel_signals_check("the structure of a file is read");
   }
   return status;
 }

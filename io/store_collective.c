@@ -23,6 +23,8 @@
 /* Several MPI libraries go wrong in silence above 2^31 - 4096 bytes in one call. */
 static const parcel_index default_round_bytes = (parcel_index)1 << 30;
 
+static const char writing_step[] = "blocks are written together";
+
 /* A worker's block; on the worker's stack. */
 typedef struct request {
   const parcel_block *block;
@@ -178,9 +180,8 @@ static void write_entries(collective *store)
   int64_t own = 0;
   for (const struct request *each = request; each; each = each->next)
     ++own;
-  if (parcel_mpi_check(MPI_Allreduce(&own, &most, 1, MPI_INT64_T, MPI_MAX, store->comm),
-                       "MPI_Allreduce of the number of blocks"))
-    note_failure(store, PARCEL_MPI);
+  parcel_world_check_mpi(store->site->world, MPI_Allreduce(&own, &most, 1, MPI_INT64_T, MPI_MAX, store->comm),
+                         "MPI_Allreduce of the number of blocks");
   for (; most > 0; --most) {
     write_rows(store, store->ledger, request ? request->block->number : 0, request != NULL,
                request ? request->entry : NULL);
@@ -192,11 +193,15 @@ static void write_entries(collective *store)
 static void write_announced(collective *store)
 {
   const parcel_hdf5_printing printing = parcel__hdf5_silence();
-  for (parcel_index n = 0; n < store->most.writes; ++n)
+  const char *before = parcel_world_step(store->site->world, writing_step);
+  for (parcel_index n = 0; n < store->most.writes; ++n) {
     write_piece(store, n);
-  if (parcel_mpi_check(MPI_Barrier(store->comm), "MPI_Barrier between values and ledger"))
-    note_failure(store, PARCEL_MPI);
+    parcel_world_step(store->site->world, writing_step);
+  }
+  parcel_world_check_mpi(store->site->world, MPI_Barrier(store->comm),
+                         "MPI_Barrier between values and ledger");
   write_entries(store);
+  parcel_world_step(store->site->world, before);
   parcel__hdf5_restore(printing);
   if (!store->status)
     release(store, &store->announced, PARCEL_OK);
@@ -216,7 +221,8 @@ static parcel_status announce(collective *store)
   for (const request *request = store->announced; request && !store->status; request = request->next)
     store->mine.writes += writes_of(store, request);
   ++store->announcements;
-  return parcel_mpi_check(
+  return parcel_world_check_mpi(
+      store->site->world,
       MPI_Iallreduce(&store->mine, &store->most, 2, MPI_INT64_T, MPI_MAX, store->comm, &store->under_way),
       "MPI_Iallreduce of what is to be written");
 }
@@ -239,8 +245,8 @@ static parcel_status poll_store(void *ctx)
   int is_known = 0;
   if (store->under_way == MPI_REQUEST_NULL)
     return announce(store);
-  const parcel_status status =
-      parcel_mpi_check(MPI_Test(&store->under_way, &is_known, MPI_STATUS_IGNORE), "MPI_Test");
+  const parcel_status status = parcel_world_check_mpi(
+      store->site->world, MPI_Test(&store->under_way, &is_known, MPI_STATUS_IGNORE), "MPI_Test");
   if (status || !is_known)
     return status;
   if (store->most.has_failed)
@@ -274,12 +280,14 @@ static parcel_status end_store(void *ctx, parcel_status outcome)
 {
   collective *store = ctx;
   int64_t most = 0;
-  parcel_status status = parcel_mpi_check(
-      MPI_Allreduce(&store->announcements, &most, 1, MPI_INT64_T, MPI_MAX, store->comm), "MPI_Allreduce");
+  parcel_status status = parcel_world_check_mpi(
+      store->site->world, MPI_Allreduce(&store->announcements, &most, 1, MPI_INT64_T, MPI_MAX, store->comm),
+      "MPI_Allreduce");
   if (!status && store->announcements < most)
     status = announce(store);
   if (!status && store->under_way != MPI_REQUEST_NULL)
-    status = parcel_mpi_check(MPI_Wait(&store->under_way, MPI_STATUS_IGNORE), "MPI_Wait");
+    status = parcel_world_check_mpi(store->site->world, MPI_Wait(&store->under_way, MPI_STATUS_IGNORE),
+                                    "MPI_Wait");
   const parcel_hdf5_printing printing = parcel__hdf5_silence();
   close_file(store);
   parcel__hdf5_restore(printing);
@@ -389,8 +397,9 @@ parcel_status parcel__store_collective_open(const parcel_store_site *site, parce
     return status;
   }
   const parcel_hdf5_printing printing = parcel__hdf5_silence();
-  status = parcel_mpi_check(
-      MPI_Comm_split(parcel_world_comm(world), 0, parcel_world_rank(world), &store->comm), "MPI_Comm_split");
+  status = parcel_world_check_mpi(
+      world, MPI_Comm_split(parcel_world_comm(world), 0, parcel_world_rank(world), &store->comm),
+      "MPI_Comm_split");
   if (!(status = parcel_world_agree(world, status)))
     status = open_file(store);
   parcel__hdf5_restore(printing);

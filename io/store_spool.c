@@ -190,7 +190,8 @@ static parcel_status write_all_chunks(publication *publication)
   for (parcel_index b = 0; b < blocks && !status; ++b) {
     if (publication->store->has_chunks && publication->index.places[b].rank < 0)
       continue;
-    status = read_record(publication->store, &publication->index, b, publication->record);
+    if (!(status = parcel_signals_check("the compressed file is completed")))
+      status = read_record(publication->store, &publication->index, b, publication->record);
     if (!status)
       status = write_chunks(publication, b);
   }

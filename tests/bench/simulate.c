@@ -139,8 +139,9 @@ parcel_status parcel_world_agree(const parcel_world *world, parcel_status status
   return status;
 }
 
-parcel_status parcel_mpi_check(int code, const char *doing)
+parcel_status parcel_world_check_mpi(const parcel_world *world, int code, const char *doing)
 {
+  (void)world;
   return code == MPI_SUCCESS ? PARCEL_OK : parcel_fail(PARCEL_MPI, "%s failed", doing);
 }
 

@@ -29,6 +29,12 @@ def under_mpi(ranks, *command):
     return words if ranks == 0 else [MPIRUN, "-n", str(ranks), *words]
 
 
+def shimmed(ranks, fault, *command):
+    """The same, of ranks in which the layer that SHIM_LIBRARY is fails what `fault` says (shim.c)."""
+    inject = ["env", f"SHIM={fault}", "SHIM_LOG=1", f"LD_PRELOAD={os.environ['SHIM_LIBRARY']}"]
+    return under_mpi(ranks, *inject, *command)
+
+
 def children_of(pid):
     """The processes started by this one, by their ids."""
     found = []
@@ -81,7 +87,8 @@ class Run:
     """A program under way. The faults that its environment asks for must come before it ends, unless has_fault says that
     this is no matter."""
 
-    def __init__(self, ranks, *command, has_fault=True):
+    def __init__(self, ranks, *command, has_fault=True, shim=None):
+        """shim: a fault for the layer below the program (shim.c)."""
         self.name = Path(FAILING if FAILING in command else command[0]).name
         self.ranks = ranks
         self.faults = points_of(os.environ.get("PARCEL_FAULT", "")) if has_fault else set()
@@ -92,7 +99,7 @@ class Run:
             descriptor, self.log = tempfile.mkstemp(prefix="parcel-fault-log-")
             os.close(descriptor)
         self.process = subprocess.Popen(
-            under_mpi(ranks, *command),
+            shimmed(ranks, shim, *command) if shim else under_mpi(ranks, *command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -170,13 +177,20 @@ class FaultTest(unittest.TestCase):
         self.output = self.folder / "results.h5"
         self.part = self.folder / "results.h5.part"
 
-    def start(self, ranks, *command):
+    def start(self, ranks, *command, shim=None):
         """Starts a program in an empty folder, whatever the last one left there."""
         for entry in self.folder.iterdir():
             entry.unlink()
-        run = Run(ranks, *command)
+        return self.start_again(ranks, *command, shim=shim)
+
+    def start_again(self, ranks, *command, shim=None):
+        """The same, with what the last one left."""
+        run = Run(ranks, *command, shim=shim)
         self.addCleanup(self.kill, run)
         return run
+
+    def assert_shim_hit(self, run):
+        self.assertIn("shim: ", run.stderr)
 
     @staticmethod
     def kill(run):

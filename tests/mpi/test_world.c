@@ -27,6 +27,26 @@ static void adopted_mpi_is_left_running(void **state)
   assert_all(!is_finalized);
 }
 
+static void what_is_no_group_of_ranks_is_refused(void **state)
+{
+  parcel_world *world = NULL;
+  MPI_Comm half = MPI_COMM_NULL;
+  MPI_Comm both = MPI_COMM_NULL;
+  const int side = mpi_test_rank() % 2;
+  (void)state;
+  assert_status(parcel_world_open(MPI_COMM_NULL, &world), PARCEL_INVALID);
+  if (mpi_test_size() == 1)
+    return;
+  MPI_Comm_split(MPI_COMM_WORLD, side, mpi_test_rank(), &half);
+  MPI_Intercomm_create(half, 0, MPI_COMM_WORLD, 1 - side, 1, &both);
+  const parcel_status status = parcel_world_open(both, &world);
+  MPI_Comm_free(&both);
+  MPI_Comm_free(&half);
+  assert_status(status, PARCEL_INVALID);
+  assert_all(strstr(parcel_last_error(), "inter-communicator") != NULL);
+  assert_all(world == NULL);
+}
+
 static void *open_in_another_thread(void *status)
 {
   parcel_world *world = NULL;
@@ -346,6 +366,7 @@ int main(void)
 {
   const struct CMUnitTest worlds[] = {
       cmocka_unit_test(adopted_mpi_is_left_running),
+      cmocka_unit_test(what_is_no_group_of_ranks_is_refused),
       cmocka_unit_test(only_the_thread_that_initialised_mpi_opens),
       cmocka_unit_test(close_reports_once_and_only_root_carries_the_code),
       cmocka_unit_test(close_without_a_text_says_what_the_status_means),

@@ -155,6 +155,41 @@ static void an_installation_of_its_own_has_its_file(void **state)
   assert_settings("^portals4,psm2,psm,ofi", "^ofi,openib,usnic,uct");
 }
 
+static void assert_daemon(const char *isolated)
+{
+  parcel_fabric_setting settings[PARCEL_FABRIC_SETTINGS];
+  parcel__fabric_settings(root, settings);
+  assert_string_equal(settings[2].variable, "OMPI_MCA_ess_singleton_isolated");
+  assert_string_equal(settings[2].value, isolated);
+  assert_string_equal(settings[3].variable, "OMPI_MCA_orte_jobfam_session_dir");
+  assert_int_equal(*settings[3].value != '\0', *isolated != '\0');
+}
+
+static void a_process_that_nobody_launched_needs_no_daemon(void **state)
+{
+  static const char *const launched[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_STEP_ID"};
+  (void)state;
+  assert_daemon("1");
+  setenv("SLURM_PROCID", "0", 1); /* a batch script has it, too */
+  assert_daemon("1");
+  unsetenv("SLURM_PROCID");
+  for (int v = 0; v < LENGTH(launched); ++v) {
+    setenv(launched[v], "0", 1);
+    assert_daemon("");
+    unsetenv(launched[v]);
+  }
+}
+
+static void the_users_word_on_the_daemon_counts(void **state)
+{
+  (void)state;
+  setenv("OMPI_MCA_ess_singleton_isolated", "0", 1);
+  assert_daemon("");
+  unsetenv("OMPI_MCA_ess_singleton_isolated");
+  add_file("/home/me/.openmpi/mca-params.conf", "ess_singleton_isolated = 0\n");
+  assert_daemon("");
+}
+
 static void settings_leave_the_environment_as_it_was(void **state)
 {
   parcel_fabric_setting settings[PARCEL_FABRIC_SETTINGS];
@@ -185,6 +220,8 @@ int main(void)
       host_test(a_choice_by_name_in_a_file_is_left_alone),
       host_test(the_users_file_comes_first),
       host_test(an_installation_of_its_own_has_its_file),
+      host_test(a_process_that_nobody_launched_needs_no_daemon),
+      host_test(the_users_word_on_the_daemon_counts),
       host_test(settings_leave_the_environment_as_it_was),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

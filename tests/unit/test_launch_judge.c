@@ -25,7 +25,8 @@ static int make_ranks(void **state)
                                      .loop_seconds = 0.001,
                                      .open_files = 1024,
                                      .locked_bytes = 65536,
-                                     .processes = INT64_MAX};
+                                     .processes = INT64_MAX,
+                                     .window_bytes = INT64_MAX};
     snprintf(ranks[r].host, sizeof ranks[r].host, "node%d", r / 2);
     snprintf(ranks[r].build, sizeof ranks[r].build, "Parcel 0.1.0 with Open MPI v4.1.6");
     snprintf(ranks[r].mask, sizeof ranks[r].mask, r % 2 ? "2-3" : "0-1");
@@ -236,10 +237,18 @@ static void the_line_is_the_launchers(void **state)
 
 #define judge_test(name) cmocka_unit_test_setup(name, make_ranks)
 
+static void shared_memory_without_room_is_found(void **state)
+{
+  (void)state;
+  ranks[2].window_bytes = ranks[3].window_bytes = 4096;
+  assert_found(PARCEL_FINDING_ERROR, "shared memory", "/dev/shm of node1 has 4096 bytes free", "df /dev/shm");
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
       judge_test(a_good_launch_has_no_findings_but_fine_ones),
+      judge_test(shared_memory_without_room_is_found),
       judge_test(a_pool_larger_than_its_mask_is_found),
       judge_test(ranks_that_share_cpus_are_found),
       judge_test(more_threads_than_the_host_has_cpus_are_found),

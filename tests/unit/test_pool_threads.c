@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <parcel/signals.h>
+
 /* ---- a pthread_create that fails when told to ---- */
 
 static int creations_left = -1; /* until one fails; negative: none does */
@@ -211,34 +213,58 @@ static void pool_pinned_threads_have_one_cpu_each_and_the_caller_keeps_its_own(v
 static const int asynchronous[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,
                                    SIGTERM, SIGCHLD, SIGCONT, SIGTSTP, SIGXCPU, SIGWINCH};
 
-static parcel_status count_unblocked(void *ctx, parcel_span positions, int worker)
+typedef struct masks {
+  sigset_t wanted;
+  atomic_int calls, differences;
+} masks;
+
+static void compare_masks(masks *masks)
 {
-  atomic_int *unblocked = ctx;
   sigset_t mask;
+  ++masks->calls;
+  if (pthread_sigmask(SIG_SETMASK, NULL, &mask))
+    ++masks->differences;
+  for (int s = 0; s < LENGTH(asynchronous); ++s)
+    masks->differences += sigismember(&mask, asynchronous[s]) != sigismember(&masks->wanted, asynchronous[s]);
+}
+
+static parcel_status look_at_mask(void *ctx, parcel_span positions, int worker)
+{
   (void)positions;
   (void)worker;
-  if (pthread_sigmask(SIG_SETMASK, NULL, &mask))
-    return parcel_fail(PARCEL_SYSTEM, "no mask");
-  for (int s = 0; s < LENGTH(asynchronous); ++s)
-    *unblocked += !sigismember(&mask, asynchronous[s]);
+  compare_masks(ctx);
   return PARCEL_OK;
 }
 
-static void pool_threads_block_signals_and_their_maker_does_not(void **state)
+static void assert_masks_in_pool(masks *masks)
 {
-  atomic_int unblocked = 0;
-  sigset_t before;
-  sigset_t after;
-  (void)state;
-  assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
   parcel_pool *pool = make_pool(4);
-  assert_ok(parcel_pool_start(pool, 100, 1, count_unblocked, &unblocked));
+  assert_ok(parcel_pool_start(pool, 100, 1, look_at_mask, masks));
   assert_ok(parcel_pool_finish(pool));
   parcel_pool_destroy(&pool);
-  assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
-  assert_int_equal(unblocked, 0);
-  for (int s = 0; s < LENGTH(asynchronous); ++s)
-    assert_int_equal(sigismember(&after, asynchronous[s]), sigismember(&before, asynchronous[s]));
+  assert_int_equal(masks->calls, 100);
+  assert_int_equal(masks->differences, 0);
+  masks->calls = 0;
+}
+
+static void pool_threads_have_the_mask_of_their_maker(void **state)
+{
+  masks masks = {.calls = 0};
+  (void)state;
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &masks.wanted), 0);
+  assert_masks_in_pool(&masks);
+  sigaddset(&masks.wanted, SIGTERM);
+  sigaddset(&masks.wanted, SIGALRM);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, &masks.wanted, NULL), 0);
+  assert_masks_in_pool(&masks);
+  assert_non_null(parcel_signals_catch()); /* it unblocks SIGTERM here, but not there */
+  assert_masks_in_pool(&masks);
+  parcel_signals_release();
+  compare_masks(&masks);
+  assert_int_equal(masks.differences, 0);
+  sigdelset(&masks.wanted, SIGTERM);
+  sigdelset(&masks.wanted, SIGALRM);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, &masks.wanted, NULL), 0);
 }
 
 static volatile sig_atomic_t taken_by_main;
@@ -294,7 +320,7 @@ int main(void)
       cmocka_unit_test(pool_thread_that_does_not_start_ends_the_others),
       cmocka_unit_test(pool_start_without_its_thread_fails_and_leaves_the_pool_usable),
       cmocka_unit_test(pool_pinned_threads_have_one_cpu_each_and_the_caller_keeps_its_own),
-      cmocka_unit_test(pool_threads_block_signals_and_their_maker_does_not),
+      cmocka_unit_test(pool_threads_have_the_mask_of_their_maker),
       cmocka_unit_test(pool_signals_are_taken_by_the_main_thread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static const int sizes[] = {1, 2, 8};
 
@@ -259,6 +260,27 @@ static void workers_leave_signals_of_the_job_to_their_parent(void **state)
   parcel_shared_free(task);
 }
 
+/* A shell that sends itself a signal, and does not live to say 0. */
+static parcel_status end_child_by_signal(void *argument, int worker)
+{
+  int *how = argument;
+  (void)worker;
+  *how = system("kill -TERM $$; exit 0"); /* NOLINT: a shell is what is meant */
+  return PARCEL_OK;
+}
+
+static void workers_children_take_signals_as_usual(void **state)
+{
+  parcel_workers *workers = make_workers((parcel_workers_options){.processes = 1});
+  (void)state;
+  int *how = make_shared(sizeof *how);
+  assert_ok(parcel_workers_call(workers, 0, end_child_by_signal, how, 0));
+  assert_true(WIFSIGNALED(*how));
+  assert_int_equal(WTERMSIG(*how), SIGTERM);
+  parcel_workers_destroy(&workers);
+  parcel_shared_free(how);
+}
+
 int main(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -273,6 +295,7 @@ int main(void)
       cmocka_unit_test(workers_are_created_used_and_destroyed_many_times),
       cmocka_unit_test(workers_are_modest_processes),
       cmocka_unit_test(workers_leave_signals_of_the_job_to_their_parent),
+      cmocka_unit_test(workers_children_take_signals_as_usual),
   };
   return run_with_workers(tests);
 }

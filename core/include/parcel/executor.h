@@ -79,7 +79,8 @@ typedef struct parcel_submit_options {
 
 #define PARCEL_SUBMIT_OPTIONS_INIT PARCEL_DEFAULTS
 
-/** Starts the executor's threads, with signals blocked in them, but for those that code itself causes.
+/** Starts the executor's threads, with the signal mask of the thread that makes them, as its user left it
+ *  (parcel/signals.h).
  *
  *  options  NULL for the defaults
  *  Owns: *out is the caller's, for parcel_executor_destroy.

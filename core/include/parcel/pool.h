@@ -38,8 +38,8 @@ typedef struct parcel_pool_options {
  *  Returns PARCEL_OK, or a failure after parcel_fail has said why; that ends the loop. */
 typedef parcel_status (*parcel_body)(void *ctx, parcel_span positions, int worker);
 
-/** Starts the pool's threads, with signals blocked in them, but for those that code itself
- *  causes (SIGSEGV, SIGFPE, SIGABRT ...).
+/** Starts the pool's threads, with the signal mask of the thread that makes them, as its user left it
+ *  (parcel/signals.h).
  *
  *  options  NULL for the defaults
  *  Owns: *out is the caller's, for parcel_pool_destroy.

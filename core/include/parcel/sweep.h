@@ -105,7 +105,9 @@ typedef struct parcel_sweep_options {
   const char *halt_file;
 
   /** A rank without any progress for so long ends the program by MPI_Abort, after every rank has printed
-   *  what its workers do: a kernel that hangs cannot be ended otherwise. 0: never. */
+   *  what its workers do: a kernel that hangs cannot be ended otherwise. A main thread that is stuck itself,
+   *  in MPI or in a sink, is ended by a thread of its own (parcel_world_set_stall_seconds, which does the
+   *  same before and after the sweep). 0: never. */
   double stall_seconds;
 
   /** Each thread hands its slices to a worker process of its own (parcel/workers.h; parcel_workers_prepare

@@ -21,12 +21,15 @@ typedef struct parcel_world parcel_world;
  *
  *  Initialises MPI (MPI_THREAD_FUNNELED) if nobody has; comm may then be a predefined communicator. On a
  *  host without any network adapter but TCP's, Open MPI is then spared the search for others, unless
- *  OMPI_MCA_ variables or a parameter file choose them; no other thread may use the environment meanwhile.
+ *  OMPI_MCA_ variables or a parameter file choose them; and where no launcher has started the program, Open
+ *  MPI 4 starts no daemon beside it (OMPI_MCA_ess_singleton_isolated=1, unless that is set already;
+ *  MPI_Comm_spawn needs the daemon). No other thread may use the environment meanwhile.
  *  An MPI that is initialised already is adopted and left running; at MPI_THREAD_SINGLE a rank may have one
  *  thread only.
  *  Owns: *out is the caller's, for parcel_world_close. comm is duplicated, its error handler left alone.
- *  Errors: INVALID (MPI is finalized, or this is not its main thread); MPI; MEMORY. The same on every
- *  rank. */
+ *  Errors: INVALID (MPI is finalized, this is not its main thread, or comm is MPI_COMM_NULL or an
+ *  inter-communicator); MPI (no MPI_THREAD_FUNNELED); MEMORY. The same on every rank. A call of MPI that
+ *  fails ends the job: see parcel_world_check_mpi. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_open(MPI_Comm comm, parcel_world **out);
 
 /** Ends a program's use of the world: rank 0 reports a failure as one line `PROGRAM: text` on stderr,
@@ -66,6 +69,30 @@ PARCEL_API void parcel_world_set_quiet(parcel_world *world, bool is_quiet);
  *  Errors: INVALID on a rank of several threads where MPI allows but one (MPI_THREAD_SINGLE); MPI. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_check_threads(const parcel_world *world, int threads);
 
+/** From now on a thread of its own, which calls no MPI, watches over this rank. Where the rank sees no progress
+ *  for so long in what all ranks do together (opening, comparing and completing results, sweeps, writing
+ *  together, the end), because another one is stuck or stopped, it says in which step it is, and the process
+ *  ends with exit code 1, which ends the job; unfinished results can be resumed. Progress of any rank counts,
+ *  wherever they wait for each other; a single call of the system that takes longer, such as bringing a large
+ *  file to the disk, does not show any. Once for a world, before its results are opened. Collective.
+ *
+ *  seconds  the longest that any rank names counts; 0 everywhere: nobody watches, as at first. Without effect
+ *           where MPI allows one thread only (MPI_THREAD_SINGLE)
+ *  Errors: INVALID (negative; watched already); MEMORY; SYSTEM (no thread). */
+PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_set_stall_seconds(parcel_world *world,
+                                                                          double seconds);
+
+/** Says what the ranks are at from now on, for the watch: "the output is opened"; NULL: nothing that it should
+ *  watch. Between Parcel's own calls nothing is. That a step is called is progress. Main thread.
+ *
+ *  step  a constant: it is not copied
+ *  Returns what they were at before, to be set again. */
+PARCEL_API const char *parcel_world_step(const parcel_world *world, const char *step);
+
+/** Counts as progress of this process, if it is watched; from the main thread, waiting ranks are told now and
+ *  then. All reading and writing of results calls it. Any thread. */
+PARCEL_API void parcel_world_touch(void);
+
 /** The world's own communicator, with MPI_ERRORS_RETURN. Owns: the world. Yours to use between sweeps. */
 PARCEL_API MPI_Comm parcel_world_comm(const parcel_world *world);
 
@@ -82,8 +109,16 @@ PARCEL_API int parcel_world_node_size(const parcel_world *world);
  *  thread. */
 PARCEL_API int parcel_world_cpus(const parcel_world *world);
 
+/** What became of an MPI call in which other ranks take part, or on which they wait. A failure of MPI itself
+ *  cannot be agreed on: it is told as one line on stderr, with the rank, what was being done and MPI's own
+ *  reason, and ends the job by MPI_Abort with exit code 1, on all ranks. Every MPI call of Parcel's of that
+ *  kind ends so. Where several ranks fail at once, as a rule only the first of them speaks.
+ *
+ *  Returns OK, or not at all. */
+PARCEL_API parcel_status parcel_world_check_mpi(const parcel_world *world, int code, const char *doing);
+
 /** parcel_status from what an MPI function returned; the text names what was being done and MPI's own
- *  reason. */
+ *  reason. For calls that concern this rank alone. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_mpi_check(int code, const char *doing);
 
 #ifdef __cplusplus
