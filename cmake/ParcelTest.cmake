@@ -1,13 +1,37 @@
 # How a test is registered. Every test has a timeout: a hang is the main way to fail.
 
+# Which mpirun there is: PARCEL_MPI is openmpi4, openmpi5 or mpich, or unknown.
+execute_process(COMMAND ${MPIEXEC_EXECUTABLE} --version OUTPUT_VARIABLE said ERROR_VARIABLE said)
+set(PARCEL_MPI unknown)
+if(said MATCHES "Open MPI\\) ([0-9]+)")
+  set(PARCEL_MPI openmpi${CMAKE_MATCH_1})
+elseif(PARCEL_MPI_IS_MPICH)
+  set(PARCEL_MPI mpich)
+endif()
+
 # What every test's environment needs to run MPI here: as root, with more ranks than cores, and without looking for
-# network hardware that a test never uses; a rank that waits leaves its core to other tests.
+# network hardware that a test never uses; a rank that waits leaves its core to other tests. An MPI library ignores the
+# variables of others.
 set(PARCEL_TEST_ENVIRONMENT
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+    PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
     OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_pml=ob1
-    OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_vader_single_copy_mechanism=none
     LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/lsan.supp:print_suppressions=0
     TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/tsan.supp:halt_on_error=1)
+if(PARCEL_MPI STREQUAL openmpi4)
+  list(APPEND PARCEL_TEST_ENVIRONMENT OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_vader_single_copy_mechanism=none)
+else()
+  list(APPEND PARCEL_TEST_ENVIRONMENT OMPI_MCA_btl=self,sm)
+endif()
+
+# MPICH spins without yielding, and ranks that share a core wait for the end of each other's time slices.
+if(PARCEL_MPI STREQUAL mpich AND NOT PARCEL_SANITIZE)
+  add_library(yielding MODULE ${PROJECT_SOURCE_DIR}/tests/platform/yielding.c)
+  parcel_compile_options(yielding)
+  set_target_properties(yielding PROPERTIES C_VISIBILITY_PRESET default)
+  target_link_libraries(yielding PRIVATE ${CMAKE_DL_LIBS})
+  list(APPEND PARCEL_TEST_ENVIRONMENT LD_PRELOAD=$<TARGET_FILE:yielding>)
+endif()
 
 # Sanitizers slow everything down, and most of all the freeing of what OMPIO allocates for each collective write.
 if(PARCEL_SANITIZE)
@@ -45,8 +69,8 @@ endfunction()
 
 # parcel_add_script(NAME squares SCRIPT test_squares.py [ARGUMENTS ...] LABELS app TIMEOUT 300)
 # A Python (unittest) or shell script. It finds in its environment PARCEL_BUILD (the build folder), PARCEL_SOURCE (the
-# checkout), PARSQUARES and MPIRUN; exit code 77 means skipped, with the reason in a line of its output
-# that begins with "skipped: ".
+# checkout), PARSQUARES, MPIRUN, and what tests/platform_facts.py tells; exit code 77 means skipped, with the reason in a
+# line of its output that begins with "skipped: ".
 function(parcel_add_script)
   cmake_parse_arguments(arg "" "NAME;SCRIPT;TIMEOUT" "ARGUMENTS;LABELS" ${ARGN})
   set(interpreter bash)
@@ -56,5 +80,7 @@ function(parcel_add_script)
   parcel_register_test(${arg_NAME} "${arg_LABELS}" ${arg_TIMEOUT} ${interpreter}
                        ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT} ${arg_ARGUMENTS})
   set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT PARCEL_BUILD=${PROJECT_BINARY_DIR}
-               PARCEL_SOURCE=${PROJECT_SOURCE_DIR} PARSQUARES=$<TARGET_FILE:parsquares> MPIRUN=${MPIEXEC_EXECUTABLE})
+               PARCEL_SOURCE=${PROJECT_SOURCE_DIR} PARSQUARES=$<TARGET_FILE:parsquares> MPIRUN=${MPIEXEC_EXECUTABLE}
+               PARCEL_MPI=${PARCEL_MPI} PARCEL_HDF5_IS_PARALLEL=$<BOOL:${HDF5_IS_PARALLEL}>
+               PYTHONPATH=${PROJECT_SOURCE_DIR}/tests PYTHONDONTWRITEBYTECODE=1)
 endfunction()

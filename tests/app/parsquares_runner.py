@@ -54,7 +54,7 @@ def without_mpirun_text(text):
     lines = []
     is_mpirun = False
     for line in text.splitlines():
-        if re.fullmatch(r"-{60,}", line):
+        if re.fullmatch(r"[-=]{60,}", line):
             is_mpirun = not is_mpirun
         elif not is_mpirun or line.startswith("parsquares: "):
             lines.append(line)

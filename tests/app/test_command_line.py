@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 from parsquares_runner import ProgramTest, command_of, finish, limit_file_size, main, run_on_terminal, start
+from platform_facts import BINDING
 
 OPTIONS = {
     "--output": "-o",
@@ -25,8 +26,6 @@ OPTIONS = {
 }
 # Tiny blocks make a run last for half a second, so that there is progress to see, and write only 42 MB.
 LASTING = ["-b", "10", "1..4_000_000"]
-# mpirun binds ranks only where each has a slot of its own.
-BOUND = {"OMPI_MCA_rmaps_base_oversubscribe": None}
 CPUS = sorted(os.sched_getaffinity(0))
 needs_two_cpus = unittest.skipUnless(len(CPUS) > 1, "with one CPU every binding is the same")
 
@@ -207,17 +206,17 @@ class Threads(ProgramTest):
     @unittest.skipIf(has_cpu_quota(), "this machine has a CPU quota")
     def test_default_is_every_cpu_of_an_unbound_rank(self):
         self.assertEqual(self.threads_by_default(), len(CPUS))
-        self.assertEqual(self.threads_by_default("--bind-to", "none", ranks=1, environment=BOUND), len(CPUS))
+        self.assertEqual(self.threads_by_default("--bind-to", "none", ranks=1, environment=BINDING), len(CPUS))
 
     @unittest.skipIf(has_cpu_quota(), "this machine has a CPU quota")
     def test_ranks_with_the_same_cpus_share_them(self):
         ranks = len(CPUS)
         launcher = ("--bind-to", "none")
-        self.assertEqual(self.threads_by_default(*launcher, ranks=ranks, environment=BOUND), 1)
+        self.assertEqual(self.threads_by_default(*launcher, ranks=ranks, environment=BINDING), 1)
 
     @needs_two_cpus
     def test_default_is_the_one_cpu_that_a_rank_is_bound_to(self):
-        self.assertEqual(self.threads_by_default("--bind-to", "core", ranks=1, environment=BOUND), 1)
+        self.assertEqual(self.threads_by_default("--bind-to", "core", ranks=1, environment=BINDING), 1)
         self.assertEqual(self.threads_by_default("taskset", "--cpu-list", str(CPUS[-1])), 1)
 
     @needs_two_cpus
@@ -227,7 +226,7 @@ class Threads(ProgramTest):
     @needs_two_cpus
     def test_more_threads_than_cpus_are_warned_of_with_a_remedy(self):
         arguments = ["--force", "-t", 2, "1..1000"]
-        outcome = self.run_program(*arguments, ranks=2, launcher=("--bind-to", "core"), environment=BOUND)
+        outcome = self.run_program(*arguments, ranks=2, launcher=("--bind-to", "core"), environment=BINDING)
         self.assertEqual((outcome.code, outcome.threads), (0, 2))
         self.assertEqual(len(outcome.messages), 1, outcome.stderr)
         self.assertRegex(outcome.messages[0], "^parsquares: warning: 2 threads per rank")
@@ -235,13 +234,13 @@ class Threads(ProgramTest):
 
     @needs_two_cpus
     def test_quiet_run_does_not_warn(self):
-        outcome = self.run_well("-q", "-t", 2, ranks=2, launcher=("--bind-to", "core"), environment=BOUND)
+        outcome = self.run_well("-q", "-t", 2, ranks=2, launcher=("--bind-to", "core"), environment=BINDING)
         self.assertEqual(outcome.stdout, "")
 
     @needs_two_cpus
     @unittest.skipIf(has_cpu_quota(), "this machine has a CPU quota")
     def test_as_many_threads_as_cpus_are_not_warned_of(self):
-        self.run_well("-t", 2, ranks=1, launcher=("--bind-to", "none"), environment=BOUND)
+        self.run_well("-t", 2, ranks=1, launcher=("--bind-to", "none"), environment=BINDING)
 
 
 if __name__ == "__main__":

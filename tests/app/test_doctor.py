@@ -8,6 +8,7 @@ import sys
 import unittest
 
 from parsquares_runner import ProgramTest, finish, main, start, command_of
+from platform_facts import only_open_mpi, only_open_mpi_4
 
 PARCEL = os.environ["PARCEL_TOOL"]
 NOT_YIELDING = {"OMPI_MCA_mpi_yield_when_idle": None}  # which the tests' environment sets
@@ -85,12 +86,14 @@ class DoctorTest(ProgramTest):
                           f"-n {len(CPUS)} ")
         self.assertNotIn("waiting", findings)
 
+    @only_open_mpi
     def test_more_ranks_than_cpus_by_an_invented_host(self):
         ranks = len(CPUS) + 2
         launcher = ["--host", f"localhost:{ranks}", "--bind-to", "none"]
         _, findings = self.examine("-t", 1, ranks=ranks, launcher=launcher, environment=NOT_YIELDING)
         self.assert_found(findings, "waiting", "warning", "does not yield", "OMPI_MCA_mpi_yield_when_idle=1")
 
+    @only_open_mpi_4
     def test_a_search_for_adapters(self):
         _, findings = self.examine(environment={"OMPI_MCA_mtl": "^ofi", "OMPI_MCA_pml": None})
         if "start-up" in findings:  # not where there is such an adapter
@@ -161,6 +164,7 @@ class DoctorTest(ProgramTest):
 class SweepTest(ProgramTest):
     """The checks that matter, at the start of every sweep."""
 
+    @only_open_mpi
     def test_no_yielding_is_warned_of_once(self):
         ranks = len(CPUS) + 2
         launcher = ["--host", f"localhost:{ranks}", "--bind-to", "none"]

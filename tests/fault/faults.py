@@ -28,6 +28,13 @@ def under_mpi(ranks, *command):
     return words if ranks == 0 else [MPIRUN, "-n", str(ranks), *words]
 
 
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
 def children_of(pid):
     """The processes started by this one, by their ids."""
     found = []
@@ -40,6 +47,13 @@ def children_of(pid):
             if fields[1] == str(pid) and fields[0] != "Z":
                 found.append(int(entry.name))
     return found
+
+
+def ranks_below(launcher):
+    """The ranks that mpirun has started: its children, or those of its helper on this host (MPICH)."""
+    children = children_of(launcher)
+    helpers = [pid for pid in children if name_of(pid) == "hydra_pmi_proxy"]
+    return [pid for pid in children if pid not in helpers] + [pid for helper in helpers for pid in children_of(helper)]
 
 
 def open_quietly(path):
@@ -80,7 +94,7 @@ class Run:
         self.seconds_to_end = None
 
     def rank_pids(self):
-        return [self.process.pid] if self.ranks == 0 else children_of(self.process.pid)
+        return [self.process.pid] if self.ranks == 0 else ranks_below(self.process.pid)
 
     def end(self, timeout=TIMEOUT_SECONDS):
         """Waits for the end; a run that hangs is killed and fails the test."""
