@@ -1,13 +1,19 @@
 # How a test is registered. Every test has a timeout: a hang is the main way to fail.
 
-# Which mpirun there is: PARCEL_MPI is openmpi4, openmpi5 or mpich, or unknown.
-execute_process(COMMAND ${MPIEXEC_EXECUTABLE} --version OUTPUT_VARIABLE said ERROR_VARIABLE said)
+# Which MPI there is: PARCEL_MPI is openmpi4 (or earlier), openmpi5 (or later), mpich or unknown.
+include(CheckCSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES MPI::MPI_C)
+set(is_major "int main(void) { int proof[OMPI_MAJOR_VERSION")
+check_c_source_compiles("#include <mpi.h>\n${is_major} < 5 ? 1 : -1]; (void)proof; }" PARCEL_MPI_IS_OPENMPI4)
+check_c_source_compiles("#include <mpi.h>\n${is_major} >= 5 ? 1 : -1]; (void)proof; }" PARCEL_MPI_IS_OPENMPI5)
+set(CMAKE_REQUIRED_LIBRARIES)
 set(PARCEL_MPI unknown)
-if(said MATCHES "Open MPI\\) ([0-9]+)")
-  set(PARCEL_MPI openmpi${CMAKE_MATCH_1})
-elseif(PARCEL_MPI_IS_MPICH)
-  set(PARCEL_MPI mpich)
-endif()
+foreach(mpi openmpi4 openmpi5 mpich)
+  string(TOUPPER ${mpi} name)
+  if(PARCEL_MPI_IS_${name})
+    set(PARCEL_MPI ${mpi})
+  endif()
+endforeach()
 
 # What every test's environment needs to run MPI here: as root, with more ranks than cores, and without looking for
 # network hardware that a test never uses; a rank that waits leaves its core to other tests. An MPI library ignores the
@@ -55,6 +61,7 @@ function(parcel_add_test)
   set(target test_${arg_NAME})
   add_executable(${target} ${arg_SOURCES})
   parcel_compile_options(${target})
+  set_target_properties(${target} PROPERTIES C_VISIBILITY_PRESET default) # a test's MPI_Isend comes before MPI's
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/core ${PROJECT_SOURCE_DIR}/io)
   target_link_libraries(${target} PRIVATE Parcel::io PkgConfig::CMOCKA PkgConfig::HWLOC PkgConfig::LIBXXHASH
                                           Threads::Threads)
