@@ -39,11 +39,26 @@ install_packages() {
     "${missing[@]}" >/dev/null
 }
 
-# Runs a command silently, and shows what it said only if it fails.
+# Shows how far make is, in one line.
+show_percents() {
+  local line
+  while read -r line; do
+    if [[ $line =~ ^\[\ *([0-9]+)%\] ]]; then
+      printf '\rbuilding: %s %% ' "${BASH_REMATCH[1]}"
+    fi
+  done
+  printf '\r\033[K'
+}
+
+# Runs a command silently, but for how far it is on a terminal, and shows what it said only if it fails.
 quietly() {
   local log status=0
   log=$(mktemp)
-  "$@" >"$log" 2>&1 || status=$?
+  if [ -t 1 ]; then
+    "$@" 2>&1 | tee "$log" | show_percents || status=$?
+  else
+    "$@" >"$log" 2>&1 || status=$?
+  fi
   [ "$status" -eq 0 ] || cat "$log" >&2
   rm -f "$log"
   return "$status"

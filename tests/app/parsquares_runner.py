@@ -20,7 +20,7 @@ from pathlib import Path
 
 PARSQUARES = os.environ["PARSQUARES"]
 MPIRUN = os.environ["MPIRUN"]
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 NOBODY = 65534
 
 

@@ -18,7 +18,7 @@ import h5py
 FAILING = os.environ["FAILING"]
 PARSQUARES = os.environ["PARSQUARES"]
 MPIRUN = os.environ["MPIRUN"]
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 RANKS = (1, 3, 8)
 
 
