@@ -14,7 +14,7 @@ QUIET = ("--quiet",) if IS_OPEN_MPI else ()
 WITHOUT_BATCH_SYSTEM = {
     "openmpi4": ("--noprefix", "--mca", "plm", "isolated", "--mca", "ras", "^slurm"),
     "openmpi5": ("--prtemca", "plm", "^slurm", "--prtemca", "ras", "^slurm"),
-    "mpich": ("-launcher", "fork", "-rmk", "none"),
+    "mpich": ("-launcher", "fork", "-rmk", "user"),
 }.get(MPI, ())
 
 # Open MPI binds ranks only where each has a slot of its own.
