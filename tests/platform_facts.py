@@ -20,6 +20,7 @@ WITHOUT_BATCH_SYSTEM = {
 # Open MPI binds ranks only where each has a slot of its own.
 BINDING = {"OMPI_MCA_rmaps_base_oversubscribe": None, "PRTE_MCA_rmaps_default_mapping_policy": None}
 
+# Its mpirun passes signals on and keeps the exit code all the same.
 only_open_mpi = unittest.skipUnless(IS_OPEN_MPI, "only Open MPI does this")
 only_open_mpi_4 = unittest.skipUnless(MPI == "openmpi4", "only Open MPI 4 does this")
 only_parallel_hdf5 = unittest.skipUnless(HAS_PARALLEL_HDF5, "HDF5 is serial")

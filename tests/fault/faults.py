@@ -3,6 +3,7 @@
 The scripts beside this one are started by ctest, which says where the programs are and sets what MPI needs.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -66,6 +67,13 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def kill_all(pids):
+    """Kills the ranks, some of which a launcher may end once it misses the first."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_for_end(pids, timeout=10):
