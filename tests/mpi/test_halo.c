@@ -219,8 +219,8 @@ static void halo_refuses_what_only_one_rank_sees(void **state)
 
 /* ---- datatypes ---- */
 
-/* Against MPI's own: what a message of the type carries, and its extent. A message, since MPI_Pack of MPICH 4.0
- * leaves some of it out. */
+/* Against MPI's own: what a message of the type carries, and its extent. A message, since MPI_Pack of
+ * MPICH 4.0 leaves some of it out. */
 static void datatype_is_mpis_subarray(void **state)
 {
   static const parcel_index sizes[] = {5, 6, 7};
