@@ -1,5 +1,5 @@
-/* Preloaded into the ranks of tests: MPICH waits by asking UCX for progress again and again, and so leaves its
- * core to others where there was none. Three ranks on two cores then take a fiftieth of the time. */
+/* Preloaded into the ranks of tests: MPICH waits by asking UCX for progress again and again, and so leaves
+ * its core to others where there was none. Three ranks on two cores then take a fiftieth of the time. */
 #include <dlfcn.h>
 #include <sched.h>
 
