@@ -1,7 +1,7 @@
 # How everything of Parcel is compiled: one place for the language level, the warnings and the sanitizers.
 function(parcel_compile_options target)
   target_compile_features(${target} PUBLIC c_std_11)
-  set_target_properties(${target} PROPERTIES C_STANDARD 17 C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden)
+  set_target_properties(${target} PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wstrict-prototypes -Wmissing-prototypes
                                            $<$<BOOL:${PARCEL_WERROR}>:-Werror>)
