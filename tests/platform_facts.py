@@ -8,7 +8,7 @@ IS_OPEN_MPI = MPI.startswith("openmpi")
 HAS_PARALLEL_HDF5 = os.environ.get("PARCEL_HDF5_IS_PARALLEL", "1") == "1"
 
 # mpirun without its paragraph about ranks that failed.
-QUIET = ("--quiet",) if IS_OPEN_MPI else ()
+QUIET = ("--quiet",) if MPI == "openmpi4" else ()
 
 # mpirun without a batch system, whatever the environment says.
 WITHOUT_BATCH_SYSTEM = {
