@@ -23,4 +23,5 @@ BINDING = {"OMPI_MCA_rmaps_base_oversubscribe": None, "PRTE_MCA_rmaps_default_ma
 # Its mpirun passes signals on and keeps the exit code all the same.
 only_open_mpi = unittest.skipUnless(IS_OPEN_MPI, "only Open MPI does this")
 only_open_mpi_4 = unittest.skipUnless(MPI == "openmpi4", "only Open MPI 4 does this")
-only_parallel_hdf5 = unittest.skipUnless(HAS_PARALLEL_HDF5, "HDF5 is serial")
+not_open_mpi_5_with_bars = unittest.skipIf(MPI == "openmpi5", "Open MPI 5 sends unfinished lines of stderr to stdout")
+not_open_mpi_5_with_two_programs = unittest.skipIf(MPI == "openmpi5", "Open MPI 5's mpirun crashes on two programs")

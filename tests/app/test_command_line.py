@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 
 from parsquares_runner import ProgramTest, command_of, finish, limit_file_size, main, run_on_terminal, start
-from platform_facts import BINDING
+from platform_facts import BINDING, not_open_mpi_5_with_bars
 
 OPTIONS = {
     "--output": "-o",
@@ -165,6 +165,7 @@ class Progress(ProgramTest):
         self.assertRegex(text, r"\r\[=* *\] +\d+\.\d %  .*/s  ETA ")
         self.assertTrue(text.endswith("\r\x1b[K"), repr(text[-80:]))
 
+    @not_open_mpi_5_with_bars
     def test_bar_is_drawn_on_request(self):
         for ranks in (None, 2):
             with self.subTest(ranks=ranks):
@@ -183,6 +184,7 @@ class Progress(ProgramTest):
             with self.subTest(kind=kind, ranks=ranks):
                 self.run_well("--force", "-t", 1, f"--progress={kind}", *LASTING, ranks=ranks)
 
+    @not_open_mpi_5_with_bars
     def test_bar_is_drawn_on_a_terminal_behind_mpirun_too(self):
         for kind, ranks in (([], None), ([], 1), ([], 2), (["--progress=auto"], None)):
             with self.subTest(kind=kind, ranks=ranks):

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 from parsquares_runner import ProgramTest, finish, main, start, command_of
-from platform_facts import only_open_mpi, only_open_mpi_4
+from platform_facts import not_open_mpi_5_with_two_programs, only_open_mpi, only_open_mpi_4
 
 PARCEL = os.environ["PARCEL_TOOL"]
 NOT_YIELDING = {"OMPI_MCA_mpi_yield_when_idle": None}  # which the tests' environment sets
@@ -129,6 +129,7 @@ class DoctorTest(ProgramTest):
         self.assertEqual(code, 1)
         self.assert_found(findings, "output", "error", "No space left on device", "df -h")
 
+    @not_open_mpi_5_with_two_programs
     @needs_namespaces
     def test_node_local_folder(self):
         program = [PARCEL, "doctor", "--json", "-o", str(self.folder / "squares.h5")]
@@ -140,6 +141,7 @@ class DoctorTest(ProgramTest):
         self.assertIn("rank 1 on", findings["node-local"]["fact"])
         self.assertEqual(self.names(), [])
 
+    @not_open_mpi_5_with_two_programs
     def test_clock_that_is_off(self):
         faketime = shutil.which("faketime")
         libraries = subprocess.run(["ldd", PARCEL], stdout=subprocess.PIPE, text=True, check=True).stdout
