@@ -14,6 +14,10 @@ foreach(floor partition core io)
 endforeach()
 get_target_property(parcel_is_static parcel_core TYPE)
 string(COMPARE EQUAL ${parcel_is_static} STATIC_LIBRARY parcel_is_static)
+set(parcel_hdf5_is_parallel OFF)
+if(HDF5_IS_PARALLEL)
+  set(parcel_hdf5_is_parallel ON)
+endif()
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/ParcelConfig.cmake.in ParcelConfig.cmake
                               INSTALL_DESTINATION ${parcel_cmake_dir}
                               NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)

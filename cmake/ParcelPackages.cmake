@@ -1,12 +1,29 @@
 # What Parcel stands on. A missing package ends the configuration with the name of the Debian package to install.
-# GLOBAL: in a project that has Parcel as a subproject, whoever links a floor needs these targets too.
 function(parcel_missing what packages)
   message(FATAL_ERROR "Parcel needs ${what}, which was not found.\n"
                       "On Debian: apt-get install ${packages}\n"
                       "(or run jobs/local.sh, which installs what is missing)")
 endfunction()
 
-find_package(Threads GLOBAL)
+# In a project that has Parcel as a subproject, whoever links a floor needs the targets of these packages too: the
+# variable says so to CMake 3.24 and later, the function to earlier ones, unless the project has found them itself.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+set(parcel_targets Threads::Threads MPI::MPI_C hdf5::hdf5 hdf5::hdf5_hl)
+foreach(target IN LISTS parcel_targets)
+  if(TARGET ${target})
+    list(REMOVE_ITEM parcel_targets ${target})
+  endif()
+endforeach()
+function(parcel_show_to_all)
+  foreach(target IN LISTS parcel_targets)
+    get_target_property(is_global ${target} IMPORTED_GLOBAL)
+    if(NOT is_global)
+      set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL ON)
+    endif()
+  endforeach()
+endfunction()
+
+find_package(Threads)
 if(NOT Threads_FOUND)
   parcel_missing("POSIX threads" "libc6-dev")
 endif()
@@ -16,16 +33,27 @@ if(NOT PkgConfig_FOUND)
   parcel_missing("pkg-config" "pkg-config")
 endif()
 
-find_package(MPI GLOBAL COMPONENTS C)
+find_package(MPI COMPONENTS C)
 if(NOT MPI_C_FOUND)
   parcel_missing("an MPI library for C" "libopenmpi-dev openmpi-bin")
 endif()
 
-set(HDF5_PREFER_PARALLEL ON)
-find_package(HDF5 GLOBAL COMPONENTS C HL)
-if(NOT HDF5_FOUND OR NOT HDF5_IS_PARALLEL)
-  parcel_missing("parallel HDF5 with its high-level library" "libhdf5-openmpi-dev")
+include(CheckSymbolExists)
+set(CMAKE_REQUIRED_LIBRARIES MPI::MPI_C)
+check_symbol_exists(MPICH_VERSION mpi.h PARCEL_MPI_IS_MPICH)
+set(CMAKE_REQUIRED_LIBRARIES)
+
+find_package(HDF5 COMPONENTS C HL)
+if(NOT HDF5_FOUND)
+  parcel_missing("HDF5 with its high-level library" "libhdf5-openmpi-dev")
 endif()
+if(HDF5_PROVIDES_PARALLEL) # the word of HDF5 2's own configuration file, which CMake 3 does not know
+  set(HDF5_IS_PARALLEL ON)
+endif()
+if(NOT HDF5_IS_PARALLEL)
+  message(STATUS "Parcel: no collective writing, for want of a parallel HDF5 (Debian: libhdf5-openmpi-dev)")
+endif()
+parcel_show_to_all()
 
 # The pkg-config module as target PkgConfig::<name in capitals>.
 function(parcel_find_module module what package)

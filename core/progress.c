@@ -21,24 +21,47 @@ parcel_status parcel_progress_parse(const char *text, parcel_progress_kind *out)
   return parcel_fail(PARCEL_INVALID, "unknown progress '%s'; one of: auto, bar, log, none", text);
 }
 
-/* mpirun hands its ranks a pipe for stderr and copies it to its own; a rank it started on its own host is
- * its child, so the terminal is found one process up. */
+/* Reads /proc/ID/stat: "ID (name) state parent ...". */
+static bool look_at_process(long id, char name[32], long *parent)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%ld/stat", id);
+  FILE *stat = fopen(path, "re");
+  const bool is_read = stat && fscanf(stat, "%*d (%31[^)]) %*c %ld", name, parent) == 2;
+  if (stat)
+    fclose(stat);
+  return is_read;
+}
+
+/* The mpirun that has started this rank on its own host; MPICH's has a helper between. 0: none. */
+static long find_launcher(void)
+{
+  static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prterun"};
+  char name[32] = "";
+  long parent = 0;
+  long launcher = getppid();
+  bool is_read = look_at_process(launcher, name, &parent);
+  if (is_read && strcmp(name, "hydra_pmi_proxy") == 0) {
+    launcher = parent;
+    is_read = look_at_process(launcher, name, &parent);
+  }
+  for (size_t n = 0; is_read && n < sizeof names / sizeof *names; ++n)
+    if (strncmp(name, names[n], strlen(names[n])) == 0) /* also mpiexec.hydra */
+      return launcher;
+  return 0;
+}
+
+/* mpirun hands its ranks a pipe for stderr and copies it to its own. */
 static bool ends_on_terminal(void)
 {
   char path[64];
   char target[PATH_MAX] = "";
   if (isatty(STDERR_FILENO))
     return true;
-  snprintf(path, sizeof path, "/proc/%ld/comm", (long)getppid());
-  FILE *comm = fopen(path, "re");
-  const bool has_launcher = comm && fgets(target, sizeof target, comm) &&
-                            (strcmp(target, "mpirun\n") == 0 || strcmp(target, "mpiexec\n") == 0 ||
-                             strcmp(target, "orterun\n") == 0 || strcmp(target, "prterun\n") == 0);
-  if (comm)
-    fclose(comm);
-  if (!has_launcher)
+  const long launcher = find_launcher();
+  if (launcher == 0)
     return false;
-  snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
+  snprintf(path, sizeof path, "/proc/%ld/fd/2", launcher);
   const ssize_t length = readlink(path, target, sizeof target - 1);
   target[length > 0 ? length : 0] = '\0';
   return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;

@@ -81,7 +81,7 @@ PARCEL_MUST_CHECK parcel_status parcel__store_direct_open(const parcel_store_sit
 
 /** All ranks write together through parallel HDF5, at most round_bytes of a column and a rank in one call; 0:
  *  1 GiB. Collective.
- *  Errors: HDF5, MPI, MEMORY; the same on every rank. */
+ *  Errors: INVALID (HDF5 is serial), HDF5, MPI, MEMORY; the same on every rank. */
 PARCEL_MUST_CHECK parcel_status parcel__store_collective_open(const parcel_store_site *site,
                                                               parcel_index round_bytes, parcel_store *out);
 

@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
-# All tests: installs what is missing, builds, runs ctest. Arguments go to ctest: `tests/run.sh -L unit`.
+# Tests: installs what is missing, builds, runs ctest.
+#
+#   tests/run.sh                 what every change must pass: some six minutes on two cores
+#   tests/run.sh --all           also sanitizers, campaigns of kills, batch systems, other platforms
+#   tests/run.sh [--all] -L mpi  other arguments go to ctest
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -7,17 +11,30 @@ cd "$top"
 # shellcheck source=jobs/packages.sh
 . jobs/packages.sh
 
-install_packages "${test_packages[@]}"
+packages=("${test_packages[@]}")
+selection=()
+if [ "${1:-}" = --all ]; then
+  packages=("${all_test_packages[@]}")
+  shift
+elif [ $# -eq 0 ]; then
+  selection=(--label-exclude '^(campaign|cluster|platform|sanitizer)$')
+fi
+[ ! -t 1 ] || selection+=(--progress)
+
+install_packages "${packages[@]}"
 quietly cmake --preset dev
 quietly cmake --build --preset dev --parallel
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-ctest --preset dev --parallel 2 "$@" | tee "$log" || status=$?
+ctest --preset dev --parallel 2 --output-log "$log" "${selection[@]}" "$@" || status=$?
 
-# A skipped test says why on a line of its own: "skipped: the reason".
+# A skipped script says why on a line "skipped: the reason", a skipped test of a script "... skipped 'the reason'".
 echo
-grep -h '^skipped: ' build/dev/Testing/Temporary/LastTest.log | sort -u || echo "no test was skipped"
+awk '/^[0-9]+\/[0-9]+ Testing: / { name = $3 }
+     /^skipped: / { print "skipped " name ": " substr($0, 10) }
+     / \.\.\. skipped / { print "skipped in " name ": " $0 }' build/dev/Testing/Temporary/LastTest.log |
+  sort -u | grep . || echo "no test was skipped"
 grep 'tests passed' "$log" || true
 exit "$status"

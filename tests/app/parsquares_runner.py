@@ -21,7 +21,7 @@ from pathlib import Path
 PARSQUARES = os.environ["PARSQUARES"]
 MPIRUN = os.environ["MPIRUN"]
 HAS_FAULTS = os.environ["PARCEL_HAS_FAULTS"] == "1"
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 NOBODY = 65534
 
 
@@ -55,7 +55,7 @@ def without_mpirun_text(text):
     lines = []
     is_mpirun = False
     for line in text.splitlines():
-        if re.fullmatch(r"-{60,}", line):
+        if re.fullmatch(r"[-=]{60,}", line):
             is_mpirun = not is_mpirun
         elif not is_mpirun or line.startswith("parsquares: "):
             lines.append(line)

@@ -2,10 +2,12 @@
 
 import os
 import resource
+import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from parsquares_runner import NOBODY, ProgramTest, limit_file_size, main
+from platform_facts import HAS_PARALLEL_HDF5
 
 USAGE = 2
 FAILED = 1
@@ -147,6 +149,18 @@ class Usage(ProgramTest):
         (self.folder / "squares.h5").symlink_to("nowhere")
         self.assert_refused(self.run_program("1..7"), USAGE, "squares.h5")
         self.assertEqual(self.names(), ["squares.h5"])
+
+
+@unittest.skipIf(HAS_PARALLEL_HDF5, "HDF5 is parallel")
+class SerialHDF5(ProgramTest):
+    def test_collective_writing_is_refused_and_nothing_left(self):
+        for ranks in (None, 3):
+            outcome = self.run_program("--io=collective", "1..1000", ranks=ranks)
+            self.assert_refused(outcome, 2, "built with a serial HDF5")
+            self.assertEqual(self.names(), [])
+
+    def test_compressed_columns_need_no_parallel_hdf5(self):
+        self.run_well("-q", "--io=collective", "--compress", "1..1000", ranks=3)
 
 
 class WhatFits(ProgramTest):

@@ -4,10 +4,7 @@ import os
 import time
 
 from parsquares_runner import ProgramTest, main
-
-
-# No Slurm of its own, and the PATH as it is.
-LAUNCHER = ["--noprefix", "--mca", "plm", "isolated", "--mca", "ras", "^slurm"]
+from platform_facts import WITHOUT_BATCH_SYSTEM
 
 
 class DeadlineTest(ProgramTest):
@@ -19,7 +16,7 @@ class DeadlineTest(ProgramTest):
         squeue.chmod(0o755)
         environment = {"SLURM_JOB_ID": "7", "PATH": f"{programs}:{os.environ['PATH']}"}
         outcome = self.run_program("-t", 1, *arguments, ranks=ranks, environment=environment,
-                                   launcher=LAUNCHER)
+                                   launcher=WITHOUT_BATCH_SYSTEM)
         self.was_asked = (programs / "asked").exists()
         return outcome
 

@@ -8,6 +8,7 @@ import sys
 import unittest
 
 from parsquares_runner import ProgramTest, finish, main, start, command_of
+from platform_facts import not_open_mpi_5_with_two_programs, only_open_mpi, only_open_mpi_4
 
 PARCEL = os.environ["PARCEL_TOOL"]
 NOT_YIELDING = {"OMPI_MCA_mpi_yield_when_idle": None}  # which the tests' environment sets
@@ -86,12 +87,14 @@ class DoctorTest(ProgramTest):
                           f"-n {len(CPUS)} ")
         self.assertNotIn("waiting", findings)
 
+    @only_open_mpi
     def test_more_ranks_than_cpus_by_an_invented_host(self):
         ranks = len(CPUS) + 2
         launcher = ["--host", f"localhost:{ranks}", "--bind-to", "none"]
         _, findings = self.examine("-t", 1, ranks=ranks, launcher=launcher, environment=NOT_YIELDING)
         self.assert_found(findings, "waiting", "warning", "does not yield", "OMPI_MCA_mpi_yield_when_idle=1")
 
+    @only_open_mpi_4
     def test_a_search_for_adapters(self):
         _, findings = self.examine(environment={"OMPI_MCA_mtl": "^ofi", "OMPI_MCA_pml": None})
         if "start-up" in findings:  # not where there is such an adapter
@@ -127,6 +130,7 @@ class DoctorTest(ProgramTest):
         self.assertEqual(code, 1)
         self.assert_found(findings, "output", "error", "No space left on device", "df -h")
 
+    @not_open_mpi_5_with_two_programs
     @needs_namespaces
     def test_node_local_folder(self):
         program = [PARCEL, "doctor", "--json", "-o", str(self.folder / "squares.h5")]
@@ -138,6 +142,7 @@ class DoctorTest(ProgramTest):
         self.assertIn("rank 1 on", findings["node-local"]["fact"])
         self.assertEqual(self.names(), [])
 
+    @not_open_mpi_5_with_two_programs
     def test_clock_that_is_off(self):
         faketime = shutil.which("faketime")
         libraries = subprocess.run(["ldd", PARCEL], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -162,6 +167,7 @@ class DoctorTest(ProgramTest):
 class SweepTest(ProgramTest):
     """The checks that matter, at the start of every sweep."""
 
+    @only_open_mpi
     def test_no_yielding_is_warned_of_once(self):
         ranks = len(CPUS) + 2
         launcher = ["--host", f"localhost:{ranks}", "--bind-to", "none"]

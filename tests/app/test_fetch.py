@@ -14,6 +14,7 @@ import numpy as np
 import xxhash
 
 from parsquares_runner import ProgramTest, command_of, finish, main, start
+from platform_facts import only_open_mpi
 
 PARFETCH = os.environ["PARFETCH"]
 SLOW_SECONDS = 0.1
@@ -182,6 +183,7 @@ class FetchTest(ProgramTest):
         self.assertIn(f"failed at index 1: HTTP 500, after 1 attempt: {self.url('/broken')}", outcome.stderr)
         self.assertEqual(self.server.asked["/broken"], 1)
 
+    @only_open_mpi  # whose mpirun passes SIGUSR1 on
     def test_resume_fetches_only_what_is_missing(self):
         for ranks in (1, 3):
             pages = [f"/slow?{ranks}.{n}" for n in range(150)]

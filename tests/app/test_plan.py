@@ -10,6 +10,7 @@ import unittest
 import numpy
 
 from parsquares_runner import finish, main, start
+from platform_facts import only_open_mpi
 
 PARCEL = os.environ["PARCEL_TOOL"]
 LARGEST = 2**63 - 1
@@ -314,6 +315,7 @@ class CommandLine(PlanTest):
         self.assertEqual(outcome.returncode, 1)
         self.assertIn("No space left", outcome.stderr)
 
+    @only_open_mpi
     def test_plan_starts_no_mpi(self):
         environment = os.environ | {"OMPI_MCA_pml": "nonsense"}
         for command, works in [(["plan", "1..9", "-n", "3"], True), (["doctor"], False)]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from parsquares_runner import PARSQUARES, ProgramTest
+from platform_facts import QUIET
 
 PARCEL = os.environ["PARCEL_TOOL"]
 WAVES = os.environ["WAVES"]
@@ -14,7 +15,7 @@ class ToolTest(ProgramTest):
     """A test with files in a folder of its own."""
 
     def run_tool(self, *arguments, ranks=None):
-        launcher = () if ranks is None else ("--quiet",)
+        launcher = () if ranks is None else QUIET
         return self.run_program(*arguments, ranks=ranks, launcher=launcher, program=PARCEL)
 
     def tool_says(self, *arguments, ranks=None):

@@ -1,6 +1,7 @@
 # Sourced by the scripts beside it. Gives them $work (a folder that is removed at the end), $project and these functions.
 # shellcheck shell=bash
 set -euo pipefail
+unset LD_PRELOAD # ldd would name it
 : "${PARCEL_SOURCE:?the checkout}" "${MPIRUN:=mpirun}"
 export project=$PARCEL_SOURCE/tests/consumer/project
 work=$(mktemp -d "${TMPDIR:-/tmp}/parcel-consumer.XXXXXX")

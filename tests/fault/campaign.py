@@ -21,6 +21,7 @@ from pathlib import Path
 
 import endurance
 import faults
+from platform_facts import HAS_PARALLEL_HDF5
 
 # Steps, and how often a run comes to them at most.
 POINTS = {
@@ -28,7 +29,7 @@ POINTS = {
     "ledger": 8, "sync": 3, "failures": 80, "outcome": 1, "seal": 1, "rename": 1, "folder": 1,
 }
 RANKS = (0,) * 16 + (1, 3, 3, 8)  # 0: alone, without mpirun
-MODES = ("resume",) * 7 + ("collective",)
+MODES = ("resume",) * 7 + (("collective",) if HAS_PARALLEL_HDF5 else ())
 MICROSECONDS = 1000  # a block takes: 80 blocks keep two threads for 40 ms
 LAUNCHER_SECONDS = 40
 ENDED_WELL = (0, 3)

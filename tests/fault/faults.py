@@ -3,6 +3,7 @@
 The scripts beside this one are started by ctest, which says where the programs are and sets what MPI needs.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ FAILING = os.environ["FAILING"]
 PARSQUARES = os.environ["PARSQUARES"]
 MPIRUN = os.environ["MPIRUN"]
 HAS_FAULTS = os.environ["PARCEL_HAS_FAULTS"] == "1"
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 180
 RANKS = (1, 3, 8)
 
 
@@ -35,6 +36,13 @@ def shimmed(ranks, fault, *command):
     return under_mpi(ranks, *inject, *command)
 
 
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
 def children_of(pid):
     """The processes started by this one, by their ids."""
     found = []
@@ -47,6 +55,13 @@ def children_of(pid):
             if fields[1] == str(pid) and fields[0] != "Z":
                 found.append(int(entry.name))
     return found
+
+
+def ranks_below(launcher):
+    """The ranks that mpirun has started: its children, or those of its helper on this host (MPICH)."""
+    children = children_of(launcher)
+    helpers = [pid for pid in children if name_of(pid) == "hydra_pmi_proxy"]
+    return [pid for pid in children if pid not in helpers] + [pid for helper in helpers for pid in children_of(helper)]
 
 
 def open_quietly(path):
@@ -68,6 +83,13 @@ def is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def kill_all(pids):
+    """Kills the ranks, some of which a launcher may end once it misses the first."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_for_end(pids, timeout=10):
@@ -111,7 +133,7 @@ class Run:
         self.seconds_to_end = None
 
     def rank_pids(self):
-        return [self.process.pid] if self.ranks == 0 else children_of(self.process.pid)
+        return [self.process.pid] if self.ranks == 0 else ranks_below(self.process.pid)
 
     def end(self, timeout=TIMEOUT_SECONDS):
         """Waits for the end; a run that hangs is killed and fails the test."""

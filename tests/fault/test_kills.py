@@ -45,8 +45,7 @@ class KillTest(faults.FaultTest):
             with self.subTest(ranks=ranks):
                 run = self.start_failing(ranks, **LONG)
                 self.wait_until_begun(run)
-                for pid in run.rank_pids():
-                    os.kill(pid, signal.SIGKILL)
+                faults.kill_all(run.rank_pids())
                 self.assert_ended_badly(run.end())
 
     def test_killing_mpirun_ends_the_ranks(self):
@@ -58,8 +57,7 @@ class KillTest(faults.FaultTest):
     def test_blocks_that_were_done_are_in_the_part(self):
         run = self.start_failing(3, **LONG)
         self.wait_until_begun(run)
-        for pid in run.rank_pids():
-            os.kill(pid, signal.SIGKILL)
+        faults.kill_all(run.rank_pids())
         run.end()
         with faults.open_quietly(self.part) as file:
             grid = file["parcel"].attrs

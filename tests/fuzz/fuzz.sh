@@ -17,10 +17,10 @@ skip()
   exit 77
 }
 
-command -v clang >/dev/null || skip "no clang with libFuzzer (Debian: clang libclang-rt-14-dev)"
+command -v clang >/dev/null || skip "no clang with libFuzzer (Debian: clang libclang-rt-dev)"
 echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data && size; }' >"$work/probe.c"
 clang "${sanitizers[@]}" "$work/probe.c" -o "$work/probe" 2>/dev/null ||
-  skip "no clang with libFuzzer (Debian: clang libclang-rt-14-dev)"
+  skip "no clang with libFuzzer (Debian: clang libclang-rt-dev)"
 
 clang "${sanitizers[@]}" -std=c17 -D_GNU_SOURCE -O1 -g -I "$PARCEL_SOURCE/partition/include" \
   "$PARCEL_SOURCE/tests/fuzz/fuzz_$parser.c" "$PARCEL_SOURCE"/partition/*.c -o "$work/fuzz"

@@ -48,11 +48,7 @@ void mpi_test_init(int level);
   mpi_test_run_group(#tests, (tests), sizeof(tests) / sizeof *(tests), (setup), (teardown))
 int mpi_test_run_group(const char *name, const struct CMUnitTest tests[], size_t count,
                        CMFixtureFunction setup, CMFixtureFunction teardown);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { mpi_test_longest_seconds = 3 * 58 };
-#else
-enum { mpi_test_longest_seconds = 58 };
-#endif
+enum { mpi_test_longest_seconds = 174 };
 
 /** Fixtures of a whole group: *state is a world over MPI_COMM_WORLD, for the quiet ones without warnings. */
 int mpi_test_open_world(void **state);

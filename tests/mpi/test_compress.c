@@ -87,6 +87,17 @@ static bool reader_is_content(const char *path, parcel_range range)
   return status == PARCEL_OK;
 }
 
+/* An empty range is not compressed, so that writing it together takes a parallel HDF5. */
+static parcel_io_mode io_of(int level, parcel_index count)
+{
+#ifdef H5_HAVE_PARALLEL
+  (void)count;
+  return level == 5 ? PARCEL_IO_COLLECTIVE : PARCEL_IO_DIRECT;
+#else
+  return level == 5 && count > 0 ? PARCEL_IO_COLLECTIVE : PARCEL_IO_DIRECT;
+#endif
+}
+
 static void every_type_reads_as_it_was_computed(void **state)
 {
   const results_fixture *fixture = *state;
@@ -94,8 +105,7 @@ static void every_type_reads_as_it_was_computed(void **state)
   for (size_t c = 0; c < sizeof counts / sizeof *counts; ++c)
     for (int level = 1; level <= 9; level += 4) {
       const parcel_results_options options = {
-          .io = level == 5 ? PARCEL_IO_COLLECTIVE : PARCEL_IO_DIRECT,
-          .compression = {.kind = PARCEL_COMPRESSION_DEFLATE, .level = level}};
+          .io = io_of(level, counts[c]), .compression = {.kind = PARCEL_COMPRESSION_DEFLATE, .level = level}};
       const parcel_range range = {.first = -300, .step = 3, .count = counts[c]};
       parcel_sweep sweep = every_type_sweep(range);
       sweep.block = level == 1 ? 0 : BLOCK;

@@ -219,7 +219,8 @@ static void halo_refuses_what_only_one_rank_sees(void **state)
 
 /* ---- datatypes ---- */
 
-/* Against MPI's own: what a message of the type carries, packed, and its extent. */
+/* Against MPI's own: what a message of the type carries, and its extent. A message, since MPI_Pack of
+ * MPICH 4.0 leaves some of it out. */
 static void datatype_is_mpis_subarray(void **state)
 {
   static const parcel_index sizes[] = {5, 6, 7};
@@ -233,7 +234,7 @@ static void datatype_is_mpis_subarray(void **state)
   for (int b = 0; b < 4; ++b)
     for (int dimensions = 1; dimensions <= 3; ++dimensions) {
       int packed[2][5 * 6 * 7] = {{0}};
-      int places[2] = {0, 0};
+      int counted[2] = {0, 0};
       int starts[3];
       int counts[3];
       MPI_Aint lows[2];
@@ -247,11 +248,15 @@ static void datatype_is_mpis_subarray(void **state)
       MPI_Type_create_subarray(dimensions, int_sizes, counts, starts, MPI_ORDER_C, MPI_INT, &types[1]);
       MPI_Type_commit(&types[1]);
       for (int k = 0; k < 2; ++k) {
-        MPI_Pack(numbers, 1, types[k], packed[k], sizeof packed[k], &places[k], MPI_COMM_SELF);
+        MPI_Status received;
+        MPI_Sendrecv(numbers, 1, types[k], 0, 0, packed[k], 5 * 6 * 7, MPI_INT, 0, 0, MPI_COMM_SELF,
+                     &received);
+        MPI_Get_count(&received, MPI_INT, &counted[k]);
         MPI_Type_get_extent(types[k], &lows[k], &extents[k]);
       }
-      is_same = is_same && places[0] == places[1] && memcmp(packed[0], packed[1], sizeof packed[0]) == 0 &&
-                lows[0] == lows[1] && extents[0] == extents[1];
+      is_same = is_same && counted[0] > 0 && counted[0] == counted[1] &&
+                memcmp(packed[0], packed[1], sizeof packed[0]) == 0 && lows[0] == lows[1] &&
+                extents[0] == extents[1];
       MPI_Type_free(&types[0]);
       PMPI_Type_free(&types[1]);
     }

@@ -10,7 +10,8 @@
 #include "every_type.h"
 
 static parcel_world *world;
-static char library[MPI_MAX_LIBRARY_VERSION_STRING];
+static const char component[] = "/mca_pml_ob1.so"; /* of Open MPI 4 */
+static bool has_components;
 
 static void open_has_initialised_mpi_for_threads(void **state)
 {
@@ -39,12 +40,26 @@ static void the_world_works(void **state)
   assert_root(values[0] == 1 && values[49] == 50);
 }
 
+/* Whether a library whose name holds `word` is mapped. */
+static bool is_mapped(const char *word)
+{
+  char line[4096];
+  bool is_there = false;
+  FILE *maps = fopen("/proc/self/maps", "re");
+  while (maps && !is_there && fgets(line, sizeof line, maps))
+    is_there = strstr(line, word) != NULL;
+  if (maps)
+    fclose(maps);
+  return is_there;
+}
+
 /* From here on each rank is alone. */
 static void close_finalizes_what_open_initialised(void **state)
 {
   int is_finalized = 0;
   const bool is_root = mpi_test_rank() == 0;
   (void)state;
+  has_components = is_mapped(component);
   parcel_fail(PARCEL_STOPPED, "enough");
   mpi_test_begin_capture();
   const int code = parcel_world_close(&world, PARCEL_STOPPED);
@@ -58,25 +73,11 @@ static void close_finalizes_what_open_initialised(void **state)
   assert_all(world == NULL);
 }
 
-/* Whether a library whose name holds `word` is still mapped. */
-static bool is_mapped(const char *word)
-{
-  char line[4096];
-  bool is_there = false;
-  FILE *maps = fopen("/proc/self/maps", "re");
-  while (maps && !is_there && fgets(line, sizeof line, maps))
-    is_there = strstr(line, word) != NULL;
-  if (maps)
-    fclose(maps);
-  return is_there;
-}
-
-/* Open MPI's threads may still be in them. */
+/* Open MPI's threads may still be in them, where they are libraries of their own. */
 static void components_outlive_mpi(void **state)
 {
   (void)state;
-  if (strstr(library, "Open MPI"))
-    assert_all(is_mapped("/mca_pml_ob1.so"));
+  assert_all(is_mapped(component) == has_components);
 }
 
 static void no_world_after_finalize(void **state)
@@ -112,7 +113,5 @@ int main(void)
   };
   if (parcel_world_open(MPI_COMM_WORLD, &world))
     return parcel_world_close(&world, PARCEL_MPI);
-  int length = 0;
-  MPI_Get_library_version(library, &length);
   return mpi_test_run(life, NULL, NULL);
 }

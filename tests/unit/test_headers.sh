@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$PARCEL_SOURCE"
 
-read -ra mpi <<<"$(mpicc --showme:compile 2>/dev/null || pkg-config --cflags ompi-c)"
+read -ra mpi <<<"$(mpicc --showme:compile 2>/dev/null || mpicc -show 2>/dev/null | grep -o -- '-I[^ ]*')"
 flags=(-Wall -Wextra -Werror -pedantic -fsyntax-only)
 headers=()
 for folder in */include; do
