@@ -32,8 +32,8 @@ parcel_status parcel__claim_check(const parcel_file *file, bool replaces)
   struct stat info;
   parcel_status status = parcel__plain_look(file->path, &exists, &info);
   if (!status && exists && !replaces)
-    status = parcel_fail(PARCEL_EXISTS,
-                         "'%s' exists already; choose another name, or --force to replace it", file->path);
+    status = parcel_fail(PARCEL_EXISTS, "'%s' exists already; choose another name, or --force to replace it",
+                         file->path);
   return status ? status : check_folder(file);
 }
 
@@ -59,7 +59,8 @@ static parcel_status check_limit(const parcel_file *file, parcel_index bytes)
       (uint64_t)bytes <= (uint64_t)limit.rlim_cur)
     return PARCEL_OK;
   return parcel_fail(PARCEL_SPACE,
-                     "'%s' needs %" PRId64 " bytes, but the limit on the size of files (ulimit -f) is %" PRIu64,
+                     "'%s' needs %" PRId64
+                     " bytes, but the limit on the size of files (ulimit -f) is %" PRIu64,
                      file->path, bytes, (uint64_t)limit.rlim_cur);
 }
 

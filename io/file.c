@@ -200,10 +200,11 @@ int parcel__file_rename_to_free_name(const char *from, const char *to)
 
 parcel_status parcel__file_fail_lost(const parcel_file *file)
 {
-  return parcel_fail(PARCEL_IO,
-                     "'%s' was removed or replaced during the run: what was computed is lost, and nothing was "
-                     "given its final name",
-                     file->part);
+  return parcel_fail(
+      PARCEL_IO,
+      "'%s' was removed or replaced during the run: what was computed is lost, and nothing was "
+      "given its final name",
+      file->part);
 }
 
 parcel_status parcel__file_check_part(const parcel_file *file, int fd)

@@ -157,9 +157,9 @@ static herr_t truncate_file(H5FD_t *parent, hid_t transfer, hbool_t is_closing)
   struct stat size;
   (void)transfer, (void)is_closing;
   file->eof = file->eoa;
-  if (!file->record->error && (fstat(file->record->fd, &size) != 0 ||
-                               ((haddr_t)size.st_size != file->eoa &&
-                                ftruncate(file->record->fd, (off_t)file->eoa) != 0)))
+  if (!file->record->error &&
+      (fstat(file->record->fd, &size) != 0 ||
+       ((haddr_t)size.st_size != file->eoa && ftruncate(file->record->fd, (off_t)file->eoa) != 0)))
     file->record->error = errno;
   return 0;
 }
@@ -226,8 +226,7 @@ hid_t parcel__hdf5_file_open(const char *path, int fd, bool is_writer)
 {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   record *own = make_record(path, fd, access);
-  const hid_t file =
-      own ? H5Fopen(path, is_writer ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access) : H5I_INVALID_HID;
+  const hid_t file = own ? H5Fopen(path, is_writer ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access) : H5I_INVALID_HID;
   if (own && !parcel__hdf5_good(file, "open the file", path))
     abandon(own);
   H5Pclose(access);

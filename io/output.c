@@ -199,8 +199,7 @@ parcel_status parcel__output_open(parcel_results *results, const parcel_provenan
     return status;
   }
   if ((status = parcel__claim_check(file, results->replaces)) ||
-      (status = parcel__lock_take(file, &results->lock)) ||
-      (options->resumes && (status = open_part(site))))
+      (status = parcel__lock_take(file, &results->lock)) || (options->resumes && (status = open_part(site))))
     return status;
   return site->fd >= 0 ? resume_part(results, options) : make_file(results, provenance, options);
 }

@@ -12,6 +12,7 @@
 #include "checksum_impl.h"
 #include "claim_impl.h"
 #include "compression_impl.h"
+#include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "io_mode_impl.h"
 #include "results_impl.h"

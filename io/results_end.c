@@ -60,7 +60,8 @@ static bool abandon_file(parcel_results *results, parcel_status outcome)
   const bool keeps = !results->is_lost && !is_copy && (!is_empty || outcome == PARCEL_STOPPED);
   if (!keeps && !results->is_lost) {
     unlink(site->file.part);
-  } else if (keeps && parcel__state_end(&site->file, site->fd, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
+  } else if (keeps &&
+             parcel__state_end(&site->file, site->fd, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
     parcel_world_warn(site->world, "%s", parcel_last_error());
   }
   parcel_fail(outcome, "%s", text);

@@ -39,7 +39,8 @@ static parcel_status show_copy(parcel_results *results)
 {
   const parcel_file *file = &results->site.file;
   parcel_status status = PARCEL_OK;
-  if ((status = parcel__state_begin_copy(file, results->site.fd)) || (status = parcel__claim_show(file, results->site.fd)))
+  if ((status = parcel__state_begin_copy(file, results->site.fd)) ||
+      (status = parcel__claim_show(file, results->site.fd)))
     unlink(file->fresh);
   results->has_part = status == PARCEL_OK;
   return status;

@@ -20,8 +20,8 @@ struct parcel_status_file {
   const parcel_sweep *sweep;
   parcel_progress_show next;
   void *next_ctx;
-  char *path; /* absolute; NULL: nothing is written, or no longer */
-  double next_write;  /* of the clock below */
+  char *path;        /* absolute; NULL: nothing is written, or no longer */
+  double next_write; /* of the clock below */
 };
 
 static double now(clockid_t clock)
