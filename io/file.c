@@ -42,15 +42,17 @@ static parcel_status check_length(const char *folder, const char *name)
   const size_t most_name = (most > 0 ? (size_t)most : NAME_MAX) - longest_suffix;
   const size_t most_path = PATH_MAX - 1 - longest_suffix;
   if (strlen(name) > most_name)
-    return parcel_fail(PARCEL_INVALID,
-                       "the output's name has %zu bytes; %zu are possible there, because what lies beside it "
-                       "until it is complete has longer names: '%.40s...'",
-                       strlen(name), most_name, name);
+    return parcel_fail(
+        PARCEL_INVALID,
+        "the output's name is too long: it has %zu bytes, and there %zu are possible, since what "
+        "lies beside it until it is complete has longer names: '%.40s...'",
+        strlen(name), most_name, name);
   if (strlen(folder) + 1 + strlen(name) > most_path)
-    return parcel_fail(PARCEL_INVALID,
-                       "the output's path has %zu bytes; %zu are possible, because what lies beside it until "
-                       "it is complete has longer names: '...%s'",
-                       strlen(folder) + 1 + strlen(name), most_path, name);
+    return parcel_fail(
+        PARCEL_INVALID,
+        "the output's path is too long: it has %zu bytes, and %zu are possible, since what lies "
+        "beside it until it is complete has longer names: '...%s'",
+        strlen(folder) + 1 + strlen(name), most_path, name);
   return PARCEL_OK;
 }
 

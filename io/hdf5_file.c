@@ -16,6 +16,7 @@
 #include <H5FDdevelop.h>
 #endif
 
+#include "fault_impl.h"
 #include "file_impl.h"
 #include "hdf5_impl.h"
 
@@ -139,7 +140,8 @@ static herr_t write_bytes(H5FD_t *parent, H5FD_mem_t type, hid_t transfer, haddr
   if (offset + size > file->eof)
     file->eof = offset + size;
   while (size > 0 && !file->record->error) {
-    const ssize_t written = pwrite(file->record->fd, from, size, (off_t)offset);
+    const ssize_t written =
+        parcel__fault("hdf5.write") ? -1 : pwrite(file->record->fd, from, size, (off_t)offset);
     if (written < 0 && errno != EINTR)
       file->record->error = errno;
     if (written > 0) {
