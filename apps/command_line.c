@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,38 @@ parcel_status command_line_file(const char *option, const char *text, const char
     return parcel_fail(PARCEL_INVALID, "%s: the name is empty", option);
   *out = text;
   return PARCEL_OK;
+}
+
+parcel_status command_line_absolute(const char *path, char **out)
+{
+  char *whole = path && *path == '/' ? strdup(path) : NULL;
+  if (path && *path != '/') {
+    char *here = getcwd(NULL, 0);
+    if (!here)
+      return parcel_fail(PARCEL_SYSTEM, "no working folder for '%s': %m", path);
+    if (asprintf(&whole, "%s/%s", here, path) < 0)
+      whole = NULL;
+    free(here);
+  }
+  if (path && !whole)
+    return parcel_fail(PARCEL_MEMORY, "no memory for the name '%s'", path);
+  *out = whole;
+  return PARCEL_OK;
+}
+
+static void ignore(int signal_number)
+{
+  (void)signal_number;
+}
+
+/* A handler, unlike SIG_IGN, ends with exec. */
+void command_line_hear_limits(void)
+{
+  struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+  struct sigaction before;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGXFSZ, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 parcel_status command_line_threads(const char *text, int *out)

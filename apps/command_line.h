@@ -88,6 +88,16 @@ PARCEL_MUST_CHECK parcel_status command_line_only_word(const char *what, const c
 /** Reads the name of a file, which must not be empty.  Errors: INVALID, the text names the option. */
 PARCEL_MUST_CHECK parcel_status command_line_file(const char *option, const char *text, const char **out);
 
+/** The same name, absolute: it means the same file wherever the program goes.
+ *
+ *  path  NULL: *out is NULL
+ *  Owns: *out is the caller's, for free.  Errors: MEMORY; SYSTEM (the working folder is gone). */
+PARCEL_MUST_CHECK parcel_status command_line_absolute(const char *path, char **out);
+
+/** Without a signal, a file that reaches the limit on its size (ulimit -f) is an error that can be told. What
+ *  the program starts has the signal as it was. Before anything is written. */
+void command_line_hear_limits(void);
+
 /** Reads the value of --threads.  Errors: INVALID. */
 PARCEL_MUST_CHECK parcel_status command_line_threads(const char *text, int *out);
 

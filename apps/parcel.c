@@ -98,6 +98,7 @@ int main(int argc, char **argv)
   command_line_open_streams();
   const bool has_command = argc > 1 && argv[1][0] != '-';
   const struct command *command = has_command ? find_command(argv[1]) : NULL;
+  command_line_hear_limits();
   if (command && command->run_together)
     return run_together(command, argc - 1, argv + 1);
   if (command)

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
   parcel_world *world = NULL;
   parfetch_arguments arguments;
   command_line_open_streams();
+  command_line_hear_limits();
   parcel_status status = parcel_signals_catch() ? PARCEL_OK : PARCEL_SYSTEM;
   if (!status)
     status = parcel_world_open(MPI_COMM_WORLD, &world);

@@ -1,6 +1,7 @@
 /* parsquares: the powers of a range of integers, on every core of every rank, into one HDF5 file. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <parcel/parcel.h>
 
@@ -72,6 +73,7 @@ typedef struct job {
   parcel_sweep_report report;
   bool is_summed; /* every value of the range was seen, and sums[] are theirs */
   powers_sum sums[POWERS_COLUMNS];
+  char *report_path, *trace_path; /* absolute: a kernel may leave the working folder. NULL: not wanted */
 } job;
 
 static void print_report(const job *job)
@@ -103,10 +105,10 @@ static parcel_status report_time(const job *job, parcel_status status)
                           .outcome = status};
   if (parcel_status_exit_code(status) == 2)
     return status;
-  if (arguments->report)
-    report.outcome = parcel_report_write(job->world, &report, arguments->report);
-  if (arguments->trace)
-    report.outcome = parcel_report_write_trace(job->world, &report, arguments->trace);
+  if (job->report_path)
+    report.outcome = parcel_report_write(job->world, &report, job->report_path);
+  if (job->trace_path)
+    report.outcome = parcel_report_write_trace(job->world, &report, job->trace_path);
   if (arguments->is_verbose)
     parcel_report_print(&report, stdout);
   return report.outcome;
@@ -211,11 +213,17 @@ static parcel_status run(const parcel_world *world, parsquares_arguments *argume
                        .schedule = arguments->schedule}};
   if (arguments->is_sample)
     return run_sample(&job);
-  parcel_status status = run_job(&job);
+  parcel_status status = command_line_absolute(arguments->report, &job.report_path);
+  if (!status)
+    status = command_line_absolute(arguments->trace, &job.trace_path);
+  if (!(status = parcel_world_agree(world, status)))
+    status = run_job(&job);
   if ((!status || status == PARCEL_FAILURES) && parcel_world_rank(world) == 0 && !arguments->is_quiet)
     print_report(&job);
   parcel_world_step(world, "the report is written");
   status = report_time(&job, status);
+  free(job.report_path);
+  free(job.trace_path);
   parcel_trace_free(&job.trace);
   return status;
 }
@@ -245,6 +253,7 @@ int main(int argc, char **argv)
   parcel_world *world = NULL;
   parsquares_arguments *arguments = NULL;
   command_line_open_streams();
+  command_line_hear_limits();
   parcel_status status = prepare(argc, argv, &arguments);
   if (!status && !parcel_signals_catch())
     status = PARCEL_SYSTEM;

@@ -2,6 +2,7 @@
  * looks for reasons to stop, asleep in between. So a rank answers within milliseconds whatever its kernel
  * does, and only one thread speaks MPI. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
@@ -37,6 +38,7 @@ typedef struct watch {
   parcel_run *run;
   double next_show;         /* of progress, in elapsed seconds */
   double next_halt_file;    /* in elapsed seconds */
+  int folder;               /* the working folder at the start, which a kernel may leave; rank 0 */
   sig_atomic_t inspections; /* answered: asked by signal */
   int heard_inspections;    /* answered: asked by other ranks */
   double printed;           /* parcel__seconds() of the last answer */
@@ -179,6 +181,14 @@ static void look_for_inspection(watch *watch)
 
 /* ---- stopping ---- */
 
+static int open_folder(const parcel_run *run)
+{
+  if (!run->options->halt_file || parcel_world_rank(run->world) != 0)
+    return AT_FDCWD;
+  const int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return folder < 0 ? AT_FDCWD : folder;
+}
+
 /* Rank 0 alone asks the file system. */
 static bool has_halt_file(watch *watch)
 {
@@ -187,7 +197,7 @@ static bool has_halt_file(watch *watch)
   if (!run->options->halt_file || parcel_world_rank(run->world) != 0 || elapsed < watch->next_halt_file)
     return false;
   watch->next_halt_file = elapsed + halt_file_every_seconds;
-  return access(run->options->halt_file, F_OK) == 0;
+  return faccessat(watch->folder, run->options->halt_file, F_OK, 0) == 0;
 }
 
 static bool has_too_many_failures(const parcel_run *run)
@@ -296,7 +306,7 @@ static void pause_idly(const parcel_run *run)
 
 parcel_status parcel__sweep_watch(parcel_run *run)
 {
-  watch watch = {.run = run, .progressed = parcel__seconds()};
+  watch watch = {.run = run, .progressed = parcel__seconds(), .folder = open_folder(run)};
   char poll_error[PARCEL_ERROR_SIZE] = "";
   parcel_status poll_status = PARCEL_OK;
   parcel_status status = start_workers(run);
@@ -325,6 +335,8 @@ parcel_status parcel__sweep_watch(parcel_run *run)
       is_over = await_workers(run, run->sink.poll || !is_answered, &status);
   }
   show_progress(&watch, true);
+  if (watch.folder >= 0)
+    close(watch.folder);
   if (poll_status)
     return parcel_fail(poll_status, "%s", poll_error);
   return status;

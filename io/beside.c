@@ -36,7 +36,8 @@ parcel_status parcel__beside_visit(const parcel_file *file, const char *suffix,
 /* Whether a run has left a file whose name goes on so behind the .part's. */
 static bool is_left_over(const char *rest)
 {
-  static const char *const suffixes[] = {PARCEL_BESIDE_JOURNAL, PARCEL_BESIDE_SPOOL, PARCEL_BESIDE_STATUS};
+  static const char *const suffixes[] = {PARCEL_BESIDE_JOURNAL, PARCEL_BESIDE_SPOOL, PARCEL_BESIDE_STATUS,
+                                         PARCEL_FILE_FRESH};
   bool is_one = false;
   for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes && !is_one; ++s)
     is_one = strncmp(rest, suffixes[s], strlen(suffixes[s])) == 0;

@@ -1,11 +1,11 @@
-/* A .part has its whole structure from its first moment: it is laid out under another name. The lock is
- * taken there, and goes with the file from name to name. */
+/* A .part has its whole structure from its first moment: it is laid out under another name. */
 #include "claim_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -14,49 +14,58 @@
 
 #include "beside_impl.h"
 #include "fault_impl.h"
-#include "file_lock_impl.h"
 
 static const parcel_index reserved_at_once = (parcel_index)1 << 28;
 
-/* Whether there is something of this name, which could be replaced. */
-static parcel_status look_at(const char *path, bool *exists)
+static parcel_status check_folder(const parcel_file *file)
 {
   struct stat info;
-  *exists = lstat(path, &info) == 0;
-  if (!*exists)
-    return errno == ENOENT ? PARCEL_OK : parcel__file_fail("look at", path);
-  if (S_ISDIR(info.st_mode))
-    return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);
-  if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode))
-    return parcel_fail(PARCEL_IO, "cannot write '%s': it is no regular file", path);
-  return PARCEL_OK;
-}
-
-/* Refuses a .part that another run holds. */
-static parcel_status check_unlocked(const parcel_file *file)
-{
-  int fd = -1;
-  const parcel_status status = parcel__lock_open(file->part, false, &fd);
-  if (fd >= 0)
-    close(fd);
+  char *folder = parcel__file_folder(file->path);
+  parcel_status status = PARCEL_OK;
+  if (!folder)
+    status = parcel_fail(PARCEL_MEMORY, "no memory for the folder of '%s'", file->path);
+  else if (stat(folder, &info) != 0)
+    status = parcel__file_fail("use the folder", folder);
+  free(folder);
   return status;
 }
 
 parcel_status parcel__claim_check(const parcel_file *file, bool replaces)
 {
   bool exists = false;
-  parcel_status status = look_at(file->path, &exists);
+  struct stat info;
+  parcel_status status = parcel__plain_look(file->path, &exists, &info);
   if (!status && exists && !replaces)
-    return parcel_fail(PARCEL_EXISTS, "'%s' exists already; choose another name, or --force to replace it",
-                       file->path);
-  if (status || (status = look_at(file->part, &exists)) || !exists || (status = check_unlocked(file)) ||
-      replaces)
+    status = parcel_fail(PARCEL_EXISTS, "'%s' exists already; choose another name, or --force to replace it",
+                         file->path);
+  return status ? status : check_folder(file);
+}
+
+parcel_status parcel__claim_check_part(const parcel_file *file, bool replaces)
+{
+  bool exists = false;
+  struct stat info;
+  const parcel_status status = parcel__plain_look(file->part, &exists, &info);
+  if (status || !exists || replaces)
     return status;
   return parcel_fail(
       PARCEL_EXISTS,
       "'%s' exists already; it is the unfinished output of another run; --resume to go on with it, "
       "or --force to start afresh",
       file->part);
+}
+
+/* What would otherwise end the process by a signal. */
+static parcel_status check_limit(const parcel_file *file, parcel_index bytes)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      (uint64_t)bytes <= (uint64_t)limit.rlim_cur)
+    return PARCEL_OK;
+  return parcel_fail(PARCEL_SPACE,
+                     "'%s' needs %" PRId64
+                     " bytes, but the limit on the size of files (ulimit -f) is %" PRIu64,
+                     file->path, bytes, (uint64_t)limit.rlim_cur);
 }
 
 static parcel_status check_space(const parcel_file *file, parcel_index bytes)
@@ -79,12 +88,25 @@ static parcel_status check_space(const parcel_file *file, parcel_index bytes)
 /* An unfinished output that nobody wants any more, before the new one takes its room. */
 static parcel_status remove_part(const parcel_file *file)
 {
-  int fd = -1;
-  parcel_status status = parcel__lock_open(file->part, false, &fd);
-  if (!status && fd >= 0 && unlink(file->part) != 0)
-    status = parcel__file_fail("replace", file->part);
-  if (fd >= 0)
-    close(fd);
+  return unlink(file->part) == 0 || errno == ENOENT ? PARCEL_OK : parcel__file_fail("replace", file->part);
+}
+
+/* What replaces a file is open to nobody to whom that was closed, and always to its own run. */
+static parcel_status make_fresh(const parcel_file *file, int *out)
+{
+  bool exists = false;
+  struct stat info;
+  parcel_status status = PARCEL_OK;
+  if (parcel__fault("results.create"))
+    return parcel__file_fail("create", file->fresh);
+  if ((status = parcel__plain_look(file->path, &exists, &info)) ||
+      (status = parcel__plain_open(file->fresh, O_RDWR | O_CREAT | O_EXCL, exists ? 0600 : 0666, out)) ||
+      !exists)
+    return status;
+  if ((status = parcel__plain_take_mode(*out, &info, S_IRUSR | S_IWUSR, file->fresh))) {
+    unlink(file->fresh);
+    close(*out);
+  }
   return status;
 }
 
@@ -111,15 +133,13 @@ parcel_status parcel__claim_make(const parcel_file *file, bool replaces, parcel_
 {
   int fd = -1;
   parcel_status status = replaces ? remove_part(file) : PARCEL_OK;
-  if (!status)
-    status = check_space(file, bytes);
-  if (!status)
-    status = parcel__fault("results.create") ? parcel__file_fail("create", file->fresh)
-                                             : parcel__lock_open(file->fresh, true, &fd);
   if (status)
     return status;
-  status = ftruncate(fd, 0) == 0 ? reserve(file, fd, bytes) : parcel__file_fail("empty", file->fresh);
-  if (status) {
+  parcel__beside_clear(file);
+  if ((status = check_limit(file, bytes)) || (status = check_space(file, bytes)) ||
+      (status = make_fresh(file, &fd)))
+    return status;
+  if ((status = reserve(file, fd, bytes))) {
     unlink(file->fresh);
     close(fd);
     return status;
@@ -133,8 +153,7 @@ static parcel_status name_part(const parcel_file *file)
   if (!parcel__fault("results.part") && parcel__file_rename_to_free_name(file->fresh, file->part) == 0)
     return PARCEL_OK;
   if (errno == EEXIST)
-    return parcel_fail(PARCEL_EXISTS, "'%s' has appeared in this moment; another run has made it",
-                       file->part);
+    return parcel_fail(PARCEL_EXISTS, "'%s' has appeared while it was being made", file->part);
   return parcel__file_fail("create", file->part);
 }
 
@@ -148,15 +167,8 @@ parcel_status parcel__claim_show(const parcel_file *file, int fd)
   return status ? status : name_part(file);
 }
 
-/* While the fresh name is locked, nobody makes a .part that the files could belong to. */
 void parcel__claim_clear(const parcel_file *file)
 {
-  int fd = -1;
-  if ((!parcel__beside_has_any(file) && access(file->fresh, F_OK) != 0) ||
-      parcel__lock_open(file->fresh, true, &fd))
-    return;
   if (access(file->part, F_OK) != 0 && errno == ENOENT)
     parcel__beside_clear(file);
-  unlink(file->fresh);
-  close(fd);
 }

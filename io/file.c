@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,27 +20,81 @@
  * page cache's folios become as large as a call allows, and those of several MiB seem to be dear. */
 static const parcel_index most_bytes_per_call = (parcel_index)1 << 20;
 
-/* %m is the text of errno, from any thread; strerror is not made for that. */
-parcel_status parcel__file_fail(const char *doing, const char *path)
+/* The longest that is added to a name: of a file aside that becomes the status file. */
+static const size_t longest_suffix = sizeof ".part.status.json." - 1 + PARCEL_PLAIN_DIGITS;
+
+/* folder as an absolute path; one that cannot be resolved is left to those who want to write there. */
+static char *resolve_folder(const char *folder)
 {
-  const bool is_full = errno == ENOSPC || errno == EDQUOT;
-  return parcel_fail(is_full ? PARCEL_SPACE : PARCEL_IO, "cannot %s '%s': %m", doing, path);
+  char *here = realpath(folder, NULL);
+  if (here || *folder == '/')
+    return here ? here : strdup(folder);
+  char *whole = NULL;
+  char *working = getcwd(NULL, 0);
+  if (!working || asprintf(&whole, "%s/%s", working, folder) < 0)
+    whole = NULL;
+  free(working);
+  return whole;
+}
+
+/* What lies beside the output can be made, too. */
+static parcel_status check_length(const char *folder, const char *name)
+{
+  const long most = pathconf(folder, _PC_NAME_MAX);
+  const size_t most_name = (most > 0 ? (size_t)most : NAME_MAX) - longest_suffix;
+  const size_t most_path = PATH_MAX - 1 - longest_suffix;
+  if (strlen(name) > most_name)
+    return parcel_fail(
+        PARCEL_INVALID,
+        "the output's name is too long: it has %zu bytes, and there %zu are possible, since what "
+        "lies beside it until it is complete has longer names: '%.40s...'",
+        strlen(name), most_name, name);
+  if (strlen(folder) + 1 + strlen(name) > most_path)
+    return parcel_fail(
+        PARCEL_INVALID,
+        "the output's path is too long: it has %zu bytes, and %zu are possible, since what lies "
+        "beside it until it is complete has longer names: '...%s'",
+        strlen(folder) + 1 + strlen(name), most_path, name);
+  return PARCEL_OK;
+}
+
+static parcel_status name_files(const char *folder, const char *name, parcel_file *file)
+{
+  char digits[PARCEL_PLAIN_DIGITS_SIZE];
+  const char *slash = strcmp(folder, "/") == 0 ? "" : "/";
+  const parcel_status status = parcel__plain_draw(digits);
+  if (status)
+    return status;
+  if (asprintf(&file->path, "%s%s%s", folder, slash, name) < 0)
+    file->path = NULL;
+  if (!file->path || asprintf(&file->part, "%s.part", file->path) < 0)
+    file->part = NULL;
+  if (!file->part || asprintf(&file->fresh, "%s" PARCEL_FILE_FRESH "%s", file->part, digits) < 0)
+    file->fresh = NULL;
+  if (!file->fresh || asprintf(&file->lock, "%s.lock", file->part) < 0)
+    file->lock = NULL;
+  return file->lock ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory for the names of '%s'", name);
 }
 
 parcel_status parcel__file_make(const char *path, parcel_file *out)
 {
+  const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   if (*path == '\0')
     return parcel_fail(PARCEL_INVALID, "the output's name is empty");
-  parcel_file file = {.path = strdup(path)};
-  if (!file.path || asprintf(&file.part, "%s.part", path) < 0)
-    file.part = NULL;
-  if (!file.part || asprintf(&file.fresh, "%s.new", file.part) < 0) {
-    free(file.path);
-    free(file.part);
-    return parcel_fail(PARCEL_MEMORY, "no memory for the name of '%s'", path);
-  }
-  *out = file;
-  return PARCEL_OK;
+  if (*name == '\0')
+    return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);
+  parcel_file file = {.path = NULL};
+  char *given = parcel__file_folder(path);
+  char *folder = given ? resolve_folder(given) : NULL;
+  parcel_status status = folder ? check_length(folder, name)
+                                : parcel_fail(PARCEL_MEMORY, "no memory for the name of '%s'", path);
+  if (!status && (status = name_files(folder, name, &file)))
+    parcel__file_free(&file);
+  if (!status)
+    *out = file;
+  free(folder);
+  free(given);
+  return status;
 }
 
 void parcel__file_free(parcel_file *file)
@@ -47,7 +102,8 @@ void parcel__file_free(parcel_file *file)
   free(file->path);
   free(file->part);
   free(file->fresh);
-  *file = (parcel_file){NULL, NULL, NULL};
+  free(file->lock);
+  *file = (parcel_file){.path = NULL};
 }
 
 char *parcel__file_folder(const char *path)
@@ -69,11 +125,8 @@ parcel_status parcel__file_draw_seed(uint64_t *out)
 
 parcel_status parcel__file_open(const parcel_file *file, int *out)
 {
-  const int fd = parcel__fault("results.open") ? -1 : open(file->part, O_RDWR | O_CLOEXEC);
-  if (fd < 0)
-    return parcel__file_fail("open", file->part);
-  *out = fd;
-  return PARCEL_OK;
+  return parcel__fault("results.open") ? parcel__file_fail("open", file->part)
+                                       : parcel__plain_open(file->part, O_RDWR, 0, out);
 }
 
 parcel_status parcel__file_write(const parcel_file *file, int fd, const char *point, const void *data,
@@ -151,8 +204,34 @@ int parcel__file_rename_to_free_name(const char *from, const char *to)
   return rename(from, to);
 }
 
-parcel_status parcel__file_publish(const parcel_file *file, bool replaces)
+parcel_status parcel__file_fail_lost(const parcel_file *file)
 {
+  return parcel_fail(
+      PARCEL_IO,
+      "'%s' was removed or replaced during the run: what was computed is lost, and nothing was "
+      "given its final name",
+      file->part);
+}
+
+parcel_status parcel__file_check_part(const parcel_file *file, int fd)
+{
+  return parcel__plain_has_name(fd, file->part) ? PARCEL_OK : parcel__file_fail_lost(file);
+}
+
+/* As the file that is going to be replaced is now. */
+static parcel_status take_mode(const parcel_file *file, int fd)
+{
+  bool exists = false;
+  struct stat info;
+  const parcel_status status = parcel__plain_look(file->path, &exists, &info);
+  return status || !exists ? status : parcel__plain_take_mode(fd, &info, 0, file->part);
+}
+
+parcel_status parcel__file_publish(const parcel_file *file, int fd, bool replaces)
+{
+  parcel_status status = replaces ? take_mode(file, fd) : PARCEL_OK;
+  if (status || (status = parcel__file_check_part(file, fd)))
+    return status;
   const int failed = parcel__fault("results.rename") ? -1
                      : replaces                      ? rename(file->part, file->path)
                                 : parcel__file_rename_to_free_name(file->part, file->path);
@@ -161,7 +240,11 @@ parcel_status parcel__file_publish(const parcel_file *file, bool replaces)
                        file->path, file->part);
   if (failed)
     return parcel__file_fail("give its final name to", file->part);
-  return PARCEL_OK;
+  if (parcel__plain_has_name(fd, file->path))
+    return PARCEL_OK;
+  parcel__file_rename_to_free_name(file->path, file->part);
+  return parcel_fail(PARCEL_IO, "'%s' was replaced by another file at the moment of its publication",
+                     file->part);
 }
 
 parcel_status parcel__file_sync_folder(const parcel_file *file)

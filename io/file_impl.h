@@ -8,19 +8,26 @@
 
 #include <parcel/base.h>
 
-/** The names of one output. */
+#include "plain_impl.h"
+
+/** What follows the name of a .part in its fresh name, before the digits. */
+#define PARCEL_FILE_FRESH ".new."
+
+/** The names of one output, absolute: they mean the same file wherever the process goes. */
 typedef struct parcel_file {
   char *path;  /* the final name */
   char *part;  /* path + ".part", while its results are being made */
-  char *fresh; /* path + ".part.new", until its structure is complete */
+  char *fresh; /* path + ".part.new." and random digits, until its structure is complete */
+  char *lock;  /* path + ".part.lock", of the run that makes it */
 } parcel_file;
 
-/** Owns: *out is the caller's, for parcel__file_free. Errors: INVALID (an empty path); MEMORY. */
+/** Resolves path: from the working folder, and through links to folders, but not one that it names itself.
+ *
+ *  Owns: *out is the caller's, for parcel__file_free.
+ *  Errors: INVALID (an empty path; one that is so long that what lies beside it cannot be made); MEMORY,
+ *  SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__file_make(const char *path, parcel_file *out);
 void parcel__file_free(parcel_file *file);
-
-/** The failure with errno's words: SPACE where a disk or a quota is full, else IO.  Returns that. */
-parcel_status parcel__file_fail(const char *doing, const char *path);
 
 /** The folder that holds path.  Owns: the caller, for free; NULL for want of memory. */
 char *parcel__file_folder(const char *path);
@@ -48,11 +55,19 @@ PARCEL_MUST_CHECK parcel_status parcel__file_sync(const parcel_file *file, int f
  *  Errors: SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_extend(const parcel_file *file, int fd, parcel_index bytes);
 
-/** rename(2), but for names that are taken: -1 with EEXIST then. */
+/** rename(2), except that a name that is taken is refused: -1 with EEXIST then. */
 int parcel__file_rename_to_free_name(const char *from, const char *to);
 
-/** Gives the .part its final name.  Errors: EXISTS, IO. */
-PARCEL_MUST_CHECK parcel_status parcel__file_publish(const parcel_file *file, bool replaces);
+/** The failure of a run whose .part others have removed or replaced.  Returns IO. */
+parcel_status parcel__file_fail_lost(const parcel_file *file);
+
+/** Refuses a .part that is not the file open as fd any more.  Errors: IO. */
+PARCEL_MUST_CHECK parcel_status parcel__file_check_part(const parcel_file *file, int fd);
+
+/** Gives the .part, open as fd, its final name, and mode, owner and group of a file that it replaces.
+ *
+ *  Errors: EXISTS; IO (the .part has been lost included); INVALID (a link has the final name). */
+PARCEL_MUST_CHECK parcel_status parcel__file_publish(const parcel_file *file, int fd, bool replaces);
 
 /** Brings the final name to the disk, after which no power cut undoes it.  Errors: IO, MEMORY. */
 PARCEL_MUST_CHECK parcel_status parcel__file_sync_folder(const parcel_file *file);

@@ -5,13 +5,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <parcel/reader.h>
-
 #include "fault_impl.h"
-#include "file_impl.h"
 #include "provenance_impl.h"
 
 #define HOST_FORMAT "%64s" /* HOST_NAME_MAX characters */
@@ -27,18 +23,24 @@ char *parcel__lock_owner(char text[PARCEL_OWNER_SIZE])
 }
 
 /* What the file says of its owner; "" if it does not. */
-static void read_owner(const char *path, char text[PARCEL_OWNER_SIZE])
+static void read_owner(int fd, char text[PARCEL_OWNER_SIZE])
 {
-  parcel_reader *reader = NULL;
-  *text = '\0';
-  if (parcel_reader_open(path, &reader) == PARCEL_OK)
-    snprintf(text, PARCEL_OWNER_SIZE, "%s", parcel_reader_provenance_of(reader, "owner"));
-  parcel_reader_close(&reader);
+  const ssize_t size = pread(fd, text, PARCEL_OWNER_SIZE - 1, 0);
+  text[size > 0 ? size : 0] = '\0';
 }
 
-static parcel_status refuse(const char *path, const char *owner)
+static parcel_status write_owner(const parcel_file *file, int fd)
 {
-  return parcel_fail(PARCEL_EXISTS, "'%s' is being written by %s; wait for its end, or end it", path,
+  char text[PARCEL_OWNER_SIZE];
+  const size_t size = strlen(parcel__lock_owner(text));
+  if (ftruncate(fd, 0) == 0 && pwrite(fd, text, size, 0) == (ssize_t)size)
+    return PARCEL_OK;
+  return parcel__file_fail("write", file->lock);
+}
+
+static parcel_status refuse(const parcel_file *file, const char *owner)
+{
+  return parcel_fail(PARCEL_EXISTS, "'%s' is being written by %s; wait for its end, or end it", file->part,
                      *owner ? owner : "another run");
 }
 
@@ -69,44 +71,49 @@ static bool is_alive(const char *owner)
   return strcmp(host, own_host) == 0 && process != (long)getpid() && is_running(process);
 }
 
-static parcel_status take_lock(int fd, const char *path)
+static parcel_status lock_file(const parcel_file *file, int fd)
 {
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   char owner[PARCEL_OWNER_SIZE];
   if (!parcel__fault("results.lock") && fcntl(fd, F_OFD_SETLK, &whole) == 0)
     return PARCEL_OK;
   const bool is_held = errno == EAGAIN || errno == EACCES;
-  read_owner(path, owner);
-  return is_held || is_alive(owner) ? refuse(path, owner) : PARCEL_OK;
+  read_owner(fd, owner);
+  return is_held || is_alive(owner) ? refuse(file, owner) : PARCEL_OK;
 }
 
-/* Whoever held the lock may have renamed or replaced the file before it was ours. */
-static bool has_name(int fd, const char *path)
+/* Whoever held the lock may have removed the file before it was ours. */
+parcel_status parcel__lock_take(const parcel_file *file, int *out)
 {
-  struct stat open_file;
-  struct stat named;
-  return fstat(fd, &open_file) == 0 && stat(path, &named) == 0 && open_file.st_dev == named.st_dev &&
-         open_file.st_ino == named.st_ino;
-}
-
-parcel_status parcel__lock_open(const char *path, bool creates, int *out)
-{
-  const int how = O_RDWR | O_CLOEXEC | (creates ? O_CREAT : 0);
   for (;;) {
-    const int fd = open(path, how, 0666);
-    if (fd < 0 && errno == ENOENT && !creates) {
-      *out = -1;
-      return PARCEL_OK;
-    }
-    if (fd < 0)
-      return parcel__file_fail(creates ? "create" : "open", path);
-    const parcel_status status = take_lock(fd, path);
-    if (!status && has_name(fd, path)) {
+    int fd = -1;
+    parcel_status status = parcel__plain_open(file->lock, O_RDWR | O_CREAT, 0666, &fd);
+    if (status)
+      return status;
+    status = lock_file(file, fd);
+    const bool is_named = !status && parcel__plain_has_name(fd, file->lock);
+    if (is_named && !(status = write_owner(file, fd))) {
       *out = fd;
       return PARCEL_OK;
     }
+    if (is_named)
+      unlink(file->lock);
     close(fd);
     if (status)
       return status;
   }
+}
+
+bool parcel__lock_is_held(const parcel_file *file, int lock)
+{
+  return lock >= 0 && parcel__plain_has_name(lock, file->lock);
+}
+
+void parcel__lock_release(const parcel_file *file, int *lock)
+{
+  if (parcel__lock_is_held(file, *lock))
+    unlink(file->lock);
+  if (*lock >= 0)
+    close(*lock);
+  *lock = -1;
 }

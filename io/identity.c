@@ -124,6 +124,8 @@ static line take_line(const char **text)
   *text += length + (begin[length] == '\n');
   if (length == 0)
     return (line){.name = begin, .value = "none", .value_length = 4};
+  if (name == length)
+    return (line){.name = begin, .value = begin + length, .name_length = name};
   return (line){
       .name = begin, .value = begin + name + 1, .name_length = name, .value_length = length - name - 1};
 }

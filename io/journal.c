@@ -42,9 +42,10 @@ static parcel_status open_journal(parcel_journal *journal)
 {
   struct stat info;
   const parcel_index size = (parcel_index)sizeof(parcel_failure_record);
-  journal->fd = open(journal->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (journal->fd < 0)
-    return parcel__file_fail("create", journal->path);
+  const parcel_status status =
+      parcel__plain_open(journal->path, O_WRONLY | O_CREAT | O_APPEND, 0666, &journal->fd);
+  if (status)
+    return status;
   if (fstat(journal->fd, &info) == 0 && ftruncate(journal->fd, info.st_size / size * size) == 0)
     return PARCEL_OK;
   return parcel__file_fail("go on with", journal->path);
@@ -143,11 +144,16 @@ static parcel_status read_journal(void *ctx, char *path, const char *rest)
 {
   parcel_failure_records *records = ctx;
   parcel_failure_record record;
-  parcel_status status = PARCEL_OK;
-  FILE *file = fopen(path, "re");
+  int fd = -1;
+  parcel_status status = parcel__plain_open(path, O_RDONLY, 0, &fd);
   (void)rest;
-  if (!file)
+  if (status)
+    return status;
+  FILE *file = fdopen(fd, "r");
+  if (!file) {
+    close(fd);
     return parcel__file_fail("open", path);
+  }
   while (!status && fread(&record, sizeof record, 1, file) == 1)
     if (record.checksum == checksum_of(&record))
       status = parcel__records_add(records, &record);

@@ -1,5 +1,6 @@
 /* Rank 0 finds or makes the file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ static parcel_compression compression_of(const parcel_store_site *site, const pa
 static parcel_status lay_out(parcel_results *results, const parcel_schema *schema)
 {
   parcel_store_site *site = &results->site;
-  return parcel__schema_create(site->file.fresh, schema, &site->ledger, site->columns);
+  return parcel__schema_create(site->file.fresh, site->fd, schema, &site->ledger, site->columns);
 }
 
 static parcel_status make_part(parcel_results *results, const parcel_schema *schema)
@@ -48,7 +49,6 @@ static parcel_status make_part(parcel_results *results, const parcel_schema *sch
   parcel_status status = parcel__claim_make(file, results->replaces, parcel__schema_bytes(schema), &site->fd);
   if (status)
     return status;
-  parcel__beside_clear(file); /* of a .part that somebody has removed */
   if (!(status = lay_out(results, schema)))
     status = parcel__claim_show(file, site->fd);
   results->has_part = status == PARCEL_OK;
@@ -63,7 +63,7 @@ static parcel_status make_file(parcel_results *results, const parcel_provenance 
   parcel_store_site *site = &results->site;
   char *title = NULL;
   parcel_status status = PARCEL_OK;
-  if ((status = parcel__claim_check(&site->file, results->replaces)) ||
+  if ((status = parcel__claim_check_part(&site->file, results->replaces)) ||
       (status = parcel__file_draw_seed(&site->seed)) || (status = make_title(site->sweep, options, &title)))
     return status;
   results->compression = compression_of(site, options);
@@ -129,6 +129,16 @@ static parcel_status read_site(parcel_results *results, const char *path,
   return status;
 }
 
+/* A run that was ended right after it had renamed its file has left others beside it. */
+static void clear_leftovers(const parcel_file *file)
+{
+  int lock = -1;
+  if (!parcel__beside_has_any(file) || parcel__lock_take(file, &lock))
+    return;
+  parcel__claim_clear(file);
+  parcel__lock_release(file, &lock);
+}
+
 static parcel_status recognise_file(parcel_results *results)
 {
   const char *path = results->site.file.path;
@@ -138,13 +148,9 @@ static parcel_status recognise_file(parcel_results *results)
     return parcel_fail(PARCEL_CORRUPT, "'%s' has its final name, but is not complete; it was renamed by hand",
                        path);
   results->state = PARCEL_OUTPUT_COMPLETE;
-  if (!status)
-    parcel__claim_clear(
-        &results->site.file); /* of a run that was ended right after it had renamed its file */
   return status;
 }
 
-/* The lock is held already. */
 static parcel_status resume_part(parcel_results *results, const parcel_results_options *options)
 {
   const parcel_file *file = &results->site.file;
@@ -154,21 +160,46 @@ static parcel_status resume_part(parcel_results *results, const parcel_results_o
   return read_site(results, file->part, &compression, &is_complete);
 }
 
+/* Opens the .part for a run that goes on with it; the descriptor stays -1 where there is none. */
+static parcel_status open_part(parcel_store_site *site)
+{
+  bool exists = false;
+  struct stat info;
+  const parcel_status status = parcel__plain_look(site->file.part, &exists, &info);
+  return status || !exists ? status : parcel__plain_open(site->file.part, O_RDWR, 0, &site->fd);
+}
+
+static parcel_status retry_file(parcel_results *results)
+{
+  const parcel_file *file = &results->site.file;
+  parcel_status status = parcel__claim_check(file, true);
+  if (status || (status = parcel__lock_take(file, &results->lock)) || (status = recognise_file(results)) ||
+      results->history.failures == 0)
+    return status;
+  return parcel__retry_open(results);
+}
+
+static bool is_regular(const char *path)
+{
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 parcel_status parcel__output_open(parcel_results *results, const parcel_provenance *provenance,
                                   const parcel_results_options *options)
 {
   parcel_store_site *site = &results->site;
-  struct stat info;
-  if (options->retries) {
-    const parcel_status status = recognise_file(results);
-    return status || results->history.failures == 0 ? status : parcel__retry_open(results);
+  const parcel_file *file = &site->file;
+  parcel_status status = PARCEL_OK;
+  if (options->retries)
+    return retry_file(results);
+  if (options->resumes && !results->replaces && is_regular(file->path)) {
+    if (!(status = recognise_file(results)))
+      clear_leftovers(file);
+    return status;
   }
-  if (options->resumes && !results->replaces && stat(site->file.path, &info) == 0 && S_ISREG(info.st_mode))
-    return recognise_file(results);
-  if (options->resumes) {
-    const parcel_status status = parcel__lock_open(site->file.part, false, &site->fd);
-    if (status || site->fd >= 0)
-      return status ? status : resume_part(results, options);
-  }
-  return make_file(results, provenance, options);
+  if ((status = parcel__claim_check(file, results->replaces)) ||
+      (status = parcel__lock_take(file, &results->lock)) || (options->resumes && (status = open_part(site))))
+    return status;
+  return site->fd >= 0 ? resume_part(results, options) : make_file(results, provenance, options);
 }

@@ -100,7 +100,7 @@ static void make_scratch(place *place)
 
 static void open_scratch(place *place)
 {
-  place->fd = open(place->scratch, O_RDWR | O_CLOEXEC);
+  place->fd = open(place->scratch, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   place->own.error = errno;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "checksum_impl.h"
+#include "hdf5_file_impl.h"
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
 #include "seal_impl.h"
@@ -124,8 +125,7 @@ void parcel_reader_close(parcel_reader **reader)
   parcel_reader *ending = *reader;
   if (!ending)
     return;
-  if (ending->hdf5 >= 0)
-    H5Fclose(ending->hdf5);
+  parcel__hdf5_file_forget(ending->hdf5);
   if (ending->fd >= 0)
     close(ending->fd);
   free_columns(ending->columns, ending->column_count);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hdf5_file_impl.h"
 #include "hdf5_impl.h"
 #include "header_impl.h"
 #include "ledger_impl.h"
@@ -370,13 +371,8 @@ static parcel_status check_format(parcel_reader *reader)
 
 static parcel_status open_hdf5(parcel_reader *reader)
 {
-  const hid_t access = parcel__schema_access();
-  reader->hdf5 = H5Fopen(reader->file.part, H5F_ACC_RDONLY, access);
-  H5Pclose(access);
-  if (reader->hdf5 >= 0)
-    return PARCEL_OK;
-  parcel__hdf5_good(-1, "open", reader->file.part);
-  return PARCEL_CORRUPT;
+  reader->hdf5 = parcel__hdf5_file_open(reader->file.part, reader->fd, false);
+  return reader->hdf5 >= 0 ? PARCEL_OK : PARCEL_CORRUPT;
 }
 
 parcel_status parcel__reader_load(parcel_reader *reader)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plain_impl.h"
 #include "report_impl.h"
 
 /* The page, with a mark where the figures go: io/report.html, made into this array by the build. */
@@ -61,22 +62,36 @@ static parcel_status write_page(const parcel_report_facts *facts, FILE *file)
 
 typedef parcel_status (*writer)(const parcel_report_facts *facts, FILE *file);
 
+/* The stream is closed in any case, but the file stays open as fd. */
+static parcel_status write_stream(const parcel_report_facts *facts, int fd, writer write)
+{
+  const int own = dup(fd);
+  FILE *file = own < 0 ? NULL : fdopen(own, "w");
+  if (!file && own >= 0)
+    close(own);
+  parcel_status status = file ? write(facts, file) : parcel_fail(PARCEL_IO, "%m");
+  if (file && fclose(file) != 0 && !status)
+    status = parcel_fail(PARCEL_IO, "%m");
+  return status;
+}
+
 /* Whole, or not at all. */
 static parcel_status write_file(const parcel_report_facts *facts, const char *path, writer write)
 {
   char *aside = NULL;
-  if (asprintf(&aside, "%s.tmp", path) < 0)
-    return parcel_fail(PARCEL_MEMORY, "no memory to write '%s'", path);
-  FILE *file = fopen(aside, "we");
-  parcel_status status = file ? write(facts, file) : parcel_fail(PARCEL_IO, "%m");
-  if (file && fclose(file) != 0 && !status)
-    status = parcel_fail(PARCEL_IO, "%m");
-  if (!status && rename(aside, path) != 0)
-    status = parcel_fail(PARCEL_IO, "%m");
-  if (status && file)
+  int fd = -1;
+  parcel_status status = parcel__plain_make_beside(path, &aside, &fd);
+  if (status)
+    return status;
+  if ((status = write_stream(facts, fd, write)))
+    status = parcel_fail(status, "cannot write '%s': %s", path, parcel_last_error());
+  else
+    status = parcel__plain_replace(aside, fd, path);
+  if (status)
     unlink(aside);
+  close(fd);
   free(aside);
-  return status ? parcel_fail(status, "cannot write '%s': %s", path, parcel_last_error()) : PARCEL_OK;
+  return status;
 }
 
 /* ---- the facts ---- */

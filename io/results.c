@@ -12,6 +12,7 @@
 #include "checksum_impl.h"
 #include "claim_impl.h"
 #include "compression_impl.h"
+#include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "io_mode_impl.h"
 #include "results_impl.h"
@@ -277,10 +278,11 @@ void parcel__results_release(parcel_results **results, bool keeps)
   parcel__ledger_batch_close(&(*results)->batch);
   if ((*results)->batch.is_relayed)
     parcel__ledger_relay_close(&(*results)->relay);
-  if (!keeps && parcel_world_rank(site->world) == 0)
+  if (!keeps && parcel__lock_is_held(&site->file, (*results)->lock))
     parcel__claim_clear(&site->file);
   if (site->fd >= 0)
-    close(site->fd); /* and with it, on rank 0, the lock */
+    close(site->fd);
+  parcel__lock_release(&site->file, &(*results)->lock);
   parcel__file_free(&site->file);
   free(site->columns);
   free((*results)->done);
@@ -333,6 +335,7 @@ static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, 
     return parcel_fail(PARCEL_MEMORY, "no memory for the results '%s'", path);
   }
   results->site = (parcel_store_site){.world = world, .sweep = sweep, .fd = -1, .columns = columns};
+  results->lock = -1;
   results->replaces = options->replaces;
   results->observe = options->observe;
   results->observe_ctx = options->observe_ctx;
@@ -350,7 +353,7 @@ static parcel_status create_watched(const parcel_world *world, const parcel_swee
   parcel_block_grid grid;
   parcel_status status = parcel_sweep_grid(world, sweep, &grid);
   if (status || (status = agree_on_arguments(world, sweep, path, how)) ||
-      (status = settle_compression(sweep, how, &grid)))
+      (status = parcel_world_agree(world, settle_compression(sweep, how, &grid))))
     return status;
   status = parcel_world_agree(world, make(world, sweep, path, how, &results));
   if (!status) {
@@ -361,7 +364,7 @@ static parcel_status create_watched(const parcel_world *world, const parcel_swee
     *out = results;
     return PARCEL_OK;
   }
-  if (results && results->has_part)
+  if (results && results->has_part && parcel__plain_has_name(results->site.fd, results->site.file.part))
     unlink(results->site.file.part);
   if (results)
     parcel__results_release(&results, !results->has_part);

@@ -32,32 +32,36 @@ static parcel_status publish_file(parcel_results *results)
 {
   const parcel_store_site *site = &results->site;
   parcel_status status = PARCEL_OK;
+  if ((status = parcel__file_check_part(&site->file, site->fd)))
+    return status;
   if (results->state != PARCEL_OUTPUT_RETRIED)
     status = parcel__failures_settle(site, &results->failed);
   results->history.failures = results->failed.count;
   if (status || (status = parcel__state_complete(&site->file, site->fd, site->sweep, &results->failed)) ||
       (status = parcel__seal_make(&site->file, site->fd)) ||
       (status = parcel__file_sync(&site->file, site->fd)) ||
-      (status = parcel__file_publish(&site->file, results->replaces)))
+      (status = parcel__file_publish(&site->file, site->fd, results->replaces)))
     return status;
   results->is_published = true;
   return parcel__file_sync_folder(&site->file);
 }
 
 /* Rank 0's work after a failure; what goes wrong here must not hide what went wrong before. False: nothing
- * was worth keeping. */
-static bool abandon_file(const parcel_results *results, parcel_status outcome)
+ * was worth keeping, or the .part was lost, and nothing else may be touched. */
+static bool abandon_file(parcel_results *results, parcel_status outcome)
 {
   const parcel_store_site *site = &results->site;
   char text[PARCEL_ERROR_SIZE];
   parcel_index done = 0;
   snprintf(text, sizeof text, "%s", parcel_last_error());
+  results->is_lost = !parcel__plain_has_name(site->fd, site->file.part);
   const bool is_empty = count_done(results, &done) == PARCEL_OK && done == 0;
   const bool is_copy = results->state == PARCEL_OUTPUT_RETRIED; /* of a file that is as it was */
-  const bool keeps = !is_copy && (!is_empty || outcome == PARCEL_STOPPED);
-  if (!keeps) {
+  const bool keeps = !results->is_lost && !is_copy && (!is_empty || outcome == PARCEL_STOPPED);
+  if (!keeps && !results->is_lost) {
     unlink(site->file.part);
-  } else if (parcel__state_end(&site->file, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
+  } else if (keeps &&
+             parcel__state_end(&site->file, site->fd, outcome == PARCEL_STOPPED ? "stopped" : "failed")) {
     parcel_world_warn(site->world, "%s", parcel_last_error());
   }
   parcel_fail(outcome, "%s", text);
@@ -121,12 +125,14 @@ static parcel_status close_watched(parcel_results **results, parcel_status outco
   parcel_status status = outcome;
   if (ending->state != PARCEL_OUTPUT_COMPLETE)
     status = end_file(ending, outcome, &keeps);
-  int64_t told[2] = {keeps, ending->history.failures};
+  int64_t told[3] = {keeps, ending->history.failures, ending->is_lost};
   const parcel_status shared = parcel_world_check_mpi(
-      ending->site.world, MPI_Bcast(told, 2, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)),
+      ending->site.world, MPI_Bcast(told, 3, MPI_INT64_T, 0, parcel_world_comm(ending->site.world)),
       "MPI_Bcast of a file's end");
   if (!status && !(status = shared) && told[1] > 0)
     status = fail_for_failures(ending, told[1]);
+  if (status == PARCEL_STOPPED && told[2])
+    status = parcel__file_fail_lost(&ending->site.file); /* there is nothing to go on with */
   parcel__results_release(results, told[0] || shared);
   return status;
 }

@@ -37,8 +37,10 @@ struct parcel_results {
   parcel_failure_records failed; /* rank 0, at the end: the indices that failed */
   parcel_index *retried;         /* [history.retried] positions that failed, ascending */
   parcel_block_grid retry_grid;  /* a block for each of them */
+  int lock;                      /* rank 0: of the output; -1: it is not held */
   bool has_part;                 /* rank 0: the .part is new, and ours to remove */
   bool is_published;             /* rank 0: the file has its final name */
+  bool is_lost;                  /* rank 0: others have removed or replaced the .part */
 };
 
 /** Rank 0's part of opening an output: finds or makes it. The site's file is named; what only rank 0 knows of

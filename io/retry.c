@@ -23,14 +23,12 @@ static parcel_status copy_file(parcel_store_site *site)
 {
   const parcel_file *file = &site->file;
   struct stat info;
-  const int from = open(file->path, O_RDONLY | O_CLOEXEC);
-  if (from < 0 || fstat(from, &info) != 0) {
-    const parcel_status status = parcel__file_fail("open", file->path);
-    if (from >= 0)
-      close(from);
+  int from = -1;
+  parcel_status status = parcel__plain_open(file->path, O_RDONLY, 0, &from);
+  if (status)
     return status;
-  }
-  parcel_status status = parcel__claim_make(file, false, info.st_size, &site->fd);
+  status = fstat(from, &info) == 0 ? parcel__claim_make(file, false, info.st_size, &site->fd)
+                                   : parcel__file_fail("look at", file->path);
   if (!status && (status = parcel__copy_bytes(file->path, from, site->fd)))
     unlink(file->fresh);
   close(from);
@@ -41,8 +39,8 @@ static parcel_status show_copy(parcel_results *results)
 {
   const parcel_file *file = &results->site.file;
   parcel_status status = PARCEL_OK;
-  parcel__beside_clear(file);
-  if ((status = parcel__state_begin_copy(file)) || (status = parcel__claim_show(file, results->site.fd)))
+  if ((status = parcel__state_begin_copy(file, results->site.fd)) ||
+      (status = parcel__claim_show(file, results->site.fd)))
     unlink(file->fresh);
   results->has_part = status == PARCEL_OK;
   return status;
@@ -70,12 +68,13 @@ static bool is_copy_of_file(const parcel_file *file)
   return is_so;
 }
 
-/* Removes what a retry that was killed has left, whose lock is free, and nothing else. */
+/* Removes what a retry that was killed has left, and nothing else. The lock is held. */
 static parcel_status remove_dead_copy(const parcel_file *file)
 {
-  int fd = -1;
-  parcel_status status = parcel__lock_open(file->part, false, &fd);
-  if (status || fd < 0)
+  bool exists = false;
+  struct stat info;
+  parcel_status status = parcel__plain_look(file->part, &exists, &info);
+  if (status || !exists)
     return status;
   if (!is_copy_of_file(file)) {
     status = parcel_fail(
@@ -86,15 +85,14 @@ static parcel_status remove_dead_copy(const parcel_file *file)
   } else if (unlink(file->part) != 0) {
     status = parcel__file_fail("remove", file->part);
   }
-  close(fd);
   return status;
 }
 
 parcel_status parcel__retry_open(parcel_results *results)
 {
   const parcel_file *file = &results->site.file;
-  parcel_status status = parcel__claim_check(file, true);
-  if (!status && !(status = remove_dead_copy(file)) && !(status = copy_file(&results->site)))
+  parcel_status status = remove_dead_copy(file);
+  if (!status && !(status = copy_file(&results->site)))
     status = show_copy(results);
   if (!status) {
     results->state = PARCEL_OUTPUT_RETRIED;

@@ -15,9 +15,9 @@
 
 #include "coder_impl.h"
 #include "compression_impl.h"
-#include "file_lock_impl.h"
 #include "ledger_impl.h"
 #include "schema_impl.h"
+#include "scratch_impl.h"
 
 enum { FEWEST_BLOCKS = 16, MOST_BLOCKS = 1000000 };
 
@@ -31,7 +31,7 @@ typedef struct sampling {
   double *seconds;      /* [count] of this rank's blocks, else 0: to compute, compress and write */
   double *packed_bytes; /* [count] of this rank's blocks, else 0 */
   parcel_index count;
-  parcel_file scratch; /* its .part is the name, as long as it has one */
+  parcel_file scratch; /* by its .part */
   int fd;
   parcel_index slot; /* bytes for each block there */
   parcel_coders coders;
@@ -153,39 +153,35 @@ static parcel_status write_block(void *ctx, const parcel_block *block)
 
 /* ---- the file without a name ---- */
 
-static parcel_status make_scratch(sampling *sample)
+static parcel_status reserve(const sampling *sample)
 {
   parcel_index bytes = 0;
   if (__builtin_mul_overflow(sample->count, sample->slot, &bytes))
     return parcel_fail(PARCEL_RANGE, "a sample of %" PRId64 " blocks has more bytes than can be counted",
                        sample->count);
-  const parcel_status status = parcel__lock_open(sample->scratch.part, true, &sample->fd);
-  if (status || bytes == 0 || fallocate(sample->fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP ||
-      errno == ENOSYS)
-    return status;
+  if (bytes == 0 || fallocate(sample->fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+    return PARCEL_OK;
   return parcel__file_fail("reserve room for the sample", sample->scratch.part);
 }
 
-/* All ranks have it open before its name goes. */
 static parcel_status open_scratch(sampling *sample, const char *path)
 {
   const parcel_world *world = sample->world;
-  const bool is_root = parcel_world_rank(world) == 0;
+  parcel_file file = {.path = NULL};
+  char *name = NULL;
   sample->slot = parcel_block_grid_largest(sample->grid) *
                  parcel_columns_bytes(sample->sweep->columns, sample->sweep->column_count);
-  parcel_status status = PARCEL_OK;
-  if (asprintf(&sample->scratch.part, "%s.sample", path) < 0) {
-    sample->scratch.part = NULL;
+  parcel_status status = parcel__file_make(path, &file);
+  if (!status && asprintf(&name, "%s.sample", file.path) < 0) {
+    name = NULL;
     status = parcel_fail(PARCEL_MEMORY, "no memory for the name of a sample of '%s'", path);
   }
-  if ((status = parcel_world_agree(world, status)))
-    return status;
-  status = parcel_world_follow_root(world, is_root ? make_scratch(sample) : PARCEL_OK);
-  if (!status && !is_root)
-    status = parcel__file_open(&sample->scratch, &sample->fd);
-  status = parcel_world_agree(world, status);
-  if (sample->fd >= 0 && is_root)
-    unlink(sample->scratch.part);
+  if (!(status = parcel_world_agree(world, status)))
+    status = parcel__scratch_open(world, name, &sample->scratch, &sample->fd);
+  if (!status)
+    status = parcel_world_follow_root(world, parcel_world_rank(world) == 0 ? reserve(sample) : PARCEL_OK);
+  free(name);
+  parcel__file_free(&file);
   return status;
 }
 
@@ -392,7 +388,7 @@ parcel_status parcel_sample_run(const parcel_world *world, const parcel_sweep *s
   static const parcel_sample_options defaults = PARCEL_SAMPLE_OPTIONS_INIT;
   static const parcel_sweep_options sweep_defaults = PARCEL_SWEEP_OPTIONS_INIT;
   sampling sample = {.world = world, .sweep = sweep, .options = options ? options : &defaults, .fd = -1};
-  parcel_status status = make_grid(&sample);
+  parcel_status status = parcel_world_agree(world, make_grid(&sample));
   if (status)
     return status;
   status = parcel_world_agree(world, choose(&sample));

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hdf5_file_impl.h"
 #include "hdf5_impl.h"
 #include "ledger_impl.h"
 #include "schema_object_impl.h"
@@ -296,69 +297,51 @@ static bool add_root_attributes(hid_t file, const parcel_schema *schema)
          parcel__hdf5_add_integer_attribute(file, "step", schema->sweep->range.step);
 }
 
-hid_t parcel__schema_access(void)
-{
-  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  H5Pset_file_locking(access, false, true);
-  return access;
-}
-
 /* Each object at a page of its own. */
-static hid_t create_file(const char *path)
+static hid_t create_file(const char *path, int fd)
 {
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-  const hid_t access = parcel__schema_access();
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   parcel__object_keep_order(creation);
   H5Pset_alignment(access, 1, PAGE);
   H5Pset_meta_block_size(access, 0);
   H5Pset_small_data_block_size(access, 0);
-  const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
-  parcel__hdf5_good(file, "create the file", path);
+  const hid_t file = parcel__hdf5_file_create(path, fd, creation, access);
   H5Pclose(access);
   H5Pclose(creation);
   return file;
 }
 
-hid_t parcel__schema_open(const char *path)
+static parcel_status make_structure(const char *path, int fd, const parcel_schema *schema,
+                                    parcel_index *ledger, parcel_index columns[])
 {
-  const hid_t access = parcel__schema_access();
-  const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
-  parcel__hdf5_good(file, "open the file", path);
-  H5Pclose(access);
-  return file;
-}
-
-/* Closes a file that may be open. False if HDF5 cannot write what it still holds. */
-static bool close_file(hid_t file, const char *path)
-{
-  return file < 0 || parcel__hdf5_good(H5Fclose(file), "close the file", path);
-}
-
-static bool make_structure(const char *path, const parcel_schema *schema, parcel_index *ledger,
-                           parcel_index columns[])
-{
-  const hid_t file = create_file(path);
-  const bool is_made = file >= 0 && add_root_attributes(file, schema) && add_parcel(file, schema, ledger) &&
+  const hid_t file = create_file(path, fd);
+  if (file < 0)
+    return PARCEL_HDF5;
+  const bool is_made = add_root_attributes(file, schema) && add_parcel(file, schema, ledger) &&
                        add_columns(file, schema, columns);
-  return close_file(file, path) && is_made;
+  return parcel__hdf5_file_close(file, path, is_made ? PARCEL_OK : PARCEL_HDF5);
 }
 
 /* Closely packed: none of it will change its size. */
-static bool make_provenance(const char *path, const parcel_provenance *provenance)
+static parcel_status make_provenance(const char *path, int fd, const parcel_provenance *provenance)
 {
-  const hid_t file = parcel__schema_open(path);
-  const bool is_made = file >= 0 && add_provenance(file, provenance);
-  return close_file(file, path) && is_made;
+  const hid_t file = parcel__hdf5_file_open(path, fd, true);
+  if (file < 0)
+    return PARCEL_HDF5;
+  const bool is_made = add_provenance(file, provenance);
+  return parcel__hdf5_file_close(file, path, is_made ? PARCEL_OK : PARCEL_HDF5);
 }
 
-parcel_status parcel__schema_create(const char *path, const parcel_schema *schema, parcel_index *ledger,
-                                    parcel_index columns[])
+parcel_status parcel__schema_create(const char *path, int fd, const parcel_schema *schema,
+                                    parcel_index *ledger, parcel_index columns[])
 {
   const parcel_hdf5_printing before = parcel__hdf5_silence();
-  const bool is_made =
-      make_structure(path, schema, ledger, columns) && make_provenance(path, schema->provenance);
+  parcel_status status = make_structure(path, fd, schema, ledger, columns);
+  if (!status)
+    status = make_provenance(path, fd, schema->provenance);
   parcel__hdf5_restore(before);
-  return is_made ? PARCEL_OK : PARCEL_HDF5;
+  return status;
 }
 
 parcel_index parcel__schema_bytes(const parcel_schema *schema)

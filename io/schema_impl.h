@@ -1,7 +1,6 @@
 /** @file
  *  The HDF5 side of a results file: its structure, made once; state_impl.h has what changes when it
- *  ends. One rank only, through HDF5's ordinary driver; the process's HDF5 error printing is left as it
- *  was. */
+ *  ends. One rank only; the process's HDF5 error printing is left as it was. */
 #ifndef PARCEL_SCHEMA_IMPL_H
 #define PARCEL_SCHEMA_IMPL_H
 
@@ -13,13 +12,6 @@
 
 /** The type of a column's values as they are in the file. HDF5 owns it; negative for what is no type. */
 hid_t parcel__schema_type(parcel_type type);
-
-/** How the file is opened: without a lock, since nobody but its run writes it, and a reader that holds a
- *  lock must not make the run fail. The caller closes it. */
-hid_t parcel__schema_access(void);
-
-/** Opens a file to change its structure. The caller closes it; negative on failure, with the reason. */
-hid_t parcel__schema_open(const char *path);
 
 /** Adds the attribute _FillValue: what a column holds where a value is missing. False on failure. */
 bool parcel__schema_add_fill_value(hid_t dataset, const parcel_column *column);
@@ -38,13 +30,13 @@ typedef struct parcel_schema {
   const parcel_provenance *provenance;
 } parcel_schema;
 
-/** Lays out an existing, empty file: everything but the results is in it afterwards, and room for those is
+/** Lays out an existing file, open as fd, whose bytes do not count: everything but the results is in it afterwards, and room for those is
  *  made.
  *
  *  ledger    where its first entry is, in bytes from the file's start
  *  columns   [column_count] where each column's first value is; 0 for compressed ones, which have no place
- *  Errors: HDF5. */
-PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, const parcel_schema *schema,
+ *  Errors: HDF5, IO, SPACE. */
+PARCEL_MUST_CHECK parcel_status parcel__schema_create(const char *path, int fd, const parcel_schema *schema,
                                                       parcel_index *ledger, parcel_index columns[]);
 
 /** Bytes the file will have, but for compressed values, and some more for its structure; INT64_MAX if that is

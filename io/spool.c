@@ -39,16 +39,17 @@ parcel_status parcel__spool_open(const parcel_file *file, int rank, uint64_t see
 {
   struct stat info;
   parcel_file own;
-  const parcel_status status = name_spool(file, rank, &own);
+  parcel_status status = name_spool(file, rank, &own);
   if (status)
     return status;
-  const int fd = open(own.part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0 || fstat(fd, &info) != 0) {
-    parcel__file_fail("create", own.part);
-    if (fd >= 0)
-      close(fd);
+  int fd = -1;
+  if (!(status = parcel__plain_open(own.part, O_WRONLY | O_CREAT, 0666, &fd)) && fstat(fd, &info) != 0) {
+    status = parcel__file_fail("look at", own.part);
+    close(fd);
+  }
+  if (status) {
     parcel__file_free(&own);
-    return PARCEL_IO;
+    return status;
   }
   *out = (parcel_spool){.file = own, .fd = fd, .seed = seed, .run = run};
   atomic_init(&out->end, round_up(info.st_size));
@@ -126,10 +127,11 @@ static parcel_status look_into_spool(void *ctx, char *path, const char *rank)
   const long number = strtol(rank, &end, 10);
   if (*rank == '\0' || *end != '\0' || number < 0 || number > INT32_MAX)
     return PARCEL_OK; /* somebody else's */
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return parcel__file_fail("open", path);
-  const parcel_status status = look_into(ctx, &spool, fd, (int)number);
+  int fd = -1;
+  parcel_status status = parcel__plain_open(path, O_RDONLY, 0, &fd);
+  if (status)
+    return status;
+  status = look_into(ctx, &spool, fd, (int)number);
   close(fd);
   return status;
 }
@@ -190,11 +192,11 @@ parcel_status parcel__spool_read(const parcel_file *file, uint64_t seed, const p
   parcel_status status = name_spool(file, rank, &spool);
   if (status)
     return status;
-  const int fd = open(spool.part, O_RDONLY | O_CLOEXEC);
-  status =
-      fd < 0 ? parcel__file_fail("open", spool.part) : read_record(&spool, fd, &search, block, record, room);
-  if (fd >= 0)
+  int fd = -1;
+  if (!(status = parcel__plain_open(spool.part, O_RDONLY, 0, &fd))) {
+    status = read_record(&spool, fd, &search, block, record, room);
     close(fd);
+  }
   parcel__file_free(&spool);
   return status;
 }

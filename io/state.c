@@ -6,6 +6,7 @@
 
 #include "fault_impl.h"
 #include "file_lock_impl.h"
+#include "hdf5_file_impl.h"
 #include "hdf5_impl.h"
 #include "provenance_impl.h"
 #include "schema_impl.h"
@@ -30,20 +31,17 @@ static bool set_ended(hid_t hdf5, const char *status)
   return set_state(hdf5, status, parcel__time_text(now));
 }
 
-/* Opens the file and closes it after the change. */
-static hid_t begin_change(const char *path, parcel_hdf5_printing *before)
+/* Opens the file, which is closed after the change. */
+static hid_t begin_change(const char *path, int fd, parcel_hdf5_printing *before)
 {
   *before = parcel__hdf5_silence();
-  return parcel__fault("results.outcome") ? H5I_INVALID_HID : parcel__schema_open(path);
+  return parcel__fault("results.outcome") ? H5I_INVALID_HID : parcel__hdf5_file_open(path, fd, true);
 }
 
 static parcel_status end_change(hid_t hdf5, const char *path, parcel_status status,
                                 parcel_hdf5_printing before)
 {
-  if (hdf5 < 0)
-    status = PARCEL_HDF5;
-  else if (H5Fclose(hdf5) < 0 && !status)
-    status = parcel__hdf5_good(-1, "close the file", path) ? PARCEL_OK : PARCEL_HDF5;
+  status = hdf5 < 0 ? PARCEL_HDF5 : parcel__hdf5_file_close(hdf5, path, status);
   parcel__hdf5_restore(before);
   return status;
 }
@@ -72,7 +70,7 @@ parcel_status parcel__state_begin(const parcel_file *file, int fd)
 {
   parcel_hdf5_printing before;
   parcel_status status = PARCEL_OK;
-  const hid_t hdf5 = begin_change(file->part, &before);
+  const hid_t hdf5 = begin_change(file->part, fd, &before);
   if (hdf5 >= 0 && !set_format(hdf5))
     status = PARCEL_HDF5;
   if (hdf5 >= 0 && !status && has_failures(hdf5))
@@ -82,10 +80,10 @@ parcel_status parcel__state_begin(const parcel_file *file, int fd)
   return end_change(hdf5, file->part, status, before);
 }
 
-parcel_status parcel__state_begin_copy(const parcel_file *file)
+parcel_status parcel__state_begin_copy(const parcel_file *file, int fd)
 {
   parcel_hdf5_printing before;
-  const hid_t hdf5 = begin_change(file->fresh, &before);
+  const hid_t hdf5 = begin_change(file->fresh, fd, &before);
   const parcel_status status = hdf5 >= 0 && set_running(hdf5) ? PARCEL_OK : PARCEL_HDF5;
   return end_change(hdf5, file->fresh, status, before);
 }
@@ -120,7 +118,7 @@ parcel_status parcel__state_complete(const parcel_file *file, int fd, const parc
 {
   parcel_hdf5_printing before;
   parcel_status status = PARCEL_OK;
-  const hid_t hdf5 = begin_change(file->part, &before);
+  const hid_t hdf5 = begin_change(file->part, fd, &before);
   if (hdf5 >= 0 && !set_format(hdf5))
     status = PARCEL_HDF5;
   if (hdf5 >= 0 && !status)
@@ -131,10 +129,10 @@ parcel_status parcel__state_complete(const parcel_file *file, int fd, const parc
   return end_change(hdf5, file->part, status, before);
 }
 
-parcel_status parcel__state_end(const parcel_file *file, const char *outcome)
+parcel_status parcel__state_end(const parcel_file *file, int fd, const char *outcome)
 {
   parcel_hdf5_printing before;
-  const hid_t hdf5 = begin_change(file->part, &before);
+  const hid_t hdf5 = begin_change(file->part, fd, &before);
   const parcel_status status = hdf5 >= 0 && set_ended(hdf5, outcome) ? PARCEL_OK : PARCEL_HDF5;
   return end_change(hdf5, file->part, status, before);
 }

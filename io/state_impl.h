@@ -16,7 +16,7 @@
 PARCEL_MUST_CHECK parcel_status parcel__state_begin(const parcel_file *file, int fd);
 
 /** The same under its fresh name for the copy of a finished file, whose failures stay on record. */
-PARCEL_MUST_CHECK parcel_status parcel__state_begin_copy(const parcel_file *file);
+PARCEL_MUST_CHECK parcel_status parcel__state_begin_copy(const parcel_file *file, int fd);
 
 /** Says that the file is complete, and which indices failed: the failures table is made or removed, and
  *  columns have a _FillValue only where a value is missing. A file of format 1 becomes one of format 2.
@@ -27,7 +27,7 @@ PARCEL_MUST_CHECK parcel_status parcel__state_complete(const parcel_file *file, 
                                                        const parcel_sweep *sweep,
                                                        const parcel_failure_records *records);
 
-/** Says that the run has ended early: "stopped" or "failed".  Errors: HDF5. */
-PARCEL_MUST_CHECK parcel_status parcel__state_end(const parcel_file *file, const char *outcome);
+/** Says that the run has ended early: "stopped" or "failed".  Errors: HDF5, IO, SPACE. */
+PARCEL_MUST_CHECK parcel_status parcel__state_end(const parcel_file *file, int fd, const char *outcome);
 
 #endif

@@ -1,5 +1,6 @@
 #include <parcel/status_file.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,8 +20,8 @@ struct parcel_status_file {
   const parcel_sweep *sweep;
   parcel_progress_show next;
   void *next_ctx;
-  char *path, *aside; /* path NULL: nothing is written, or no longer */
-  double next_write;  /* of the clock below */
+  char *path;        /* absolute; NULL: nothing is written, or no longer */
+  double next_write; /* of the clock below */
 };
 
 static double now(clockid_t clock)
@@ -30,10 +31,15 @@ static double now(clockid_t clock)
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static char *name_of(const char *path, const char *ending)
+static parcel_status name_of(const char *path, char **out)
 {
-  char *name = NULL;
-  return asprintf(&name, "%s.part" PARCEL_BESIDE_STATUS "%s", path, ending) < 0 ? NULL : name;
+  parcel_file file;
+  const parcel_status status = parcel__file_make(path, &file);
+  if (status)
+    return status;
+  const int length = asprintf(out, "%s" PARCEL_BESIDE_STATUS, file.part);
+  parcel__file_free(&file);
+  return length < 0 ? parcel_fail(PARCEL_MEMORY, "no memory for a status file's name") : PARCEL_OK;
 }
 
 #ifdef PARCEL_WITH_JANSSON
@@ -53,13 +59,25 @@ static json_t *to_json(const parcel_status_file *file, const char *phase, const 
 }
 
 /* Beside its place, then renamed: a reader never sees half of it. */
-static bool write_status(const parcel_status_file *file, const char *phase, const parcel_progress *progress)
+static parcel_status write_status(const parcel_status_file *file, const char *phase,
+                                  const parcel_progress *progress)
 {
+  char *aside = NULL;
+  int fd = -1;
+  parcel_status status = parcel__plain_make_beside(file->path, &aside, &fd);
+  if (status)
+    return status;
   json_t *object = to_json(file, phase, progress);
-  const bool is_written =
-      object && json_dump_file(object, file->aside, JSON_PRESERVE_ORDER | JSON_INDENT(1)) == 0;
+  if (!object || json_dumpfd(object, fd, JSON_PRESERVE_ORDER | JSON_INDENT(1)) != 0)
+    status = parcel__file_fail("write", file->path);
   json_decref(object);
-  return is_written && rename(file->aside, file->path) == 0;
+  if (!status)
+    status = parcel__plain_replace(aside, fd, file->path);
+  if (status)
+    unlink(aside);
+  close(fd);
+  free(aside);
+  return status;
 }
 
 static void take_text(const json_t *object, const char *name, char text[PARCEL_STATUS_FILE_TEXT_SIZE])
@@ -76,11 +94,13 @@ static int64_t take_number(const json_t *object, const char *name)
 
 static parcel_status from_json(const char *name, parcel_status_view *out)
 {
-  json_error_t error;
-  json_t *object = json_load_file(name, 0, &error);
+  int fd = -1;
   parcel_status_view view = {.progress = {.is_over = false}};
-  if (!object && json_error_code(&error) == json_error_cannot_open_file)
-    return parcel_fail(PARCEL_IO, "cannot read '%s': %m", name);
+  const parcel_status status = parcel__plain_open(name, O_RDONLY, 0, &fd);
+  if (status)
+    return status;
+  json_t *object = json_loadfd(fd, 0, NULL);
+  close(fd);
   if (take_number(object, "parcel_status") != 1) {
     json_decref(object);
     return parcel_fail(PARCEL_INVALID, "'%s' is no status file of Parcel", name);
@@ -103,10 +123,11 @@ static parcel_status from_json(const char *name, parcel_status_view *out)
 
 #else
 
-static bool write_status(const parcel_status_file *file, const char *phase, const parcel_progress *progress)
+static parcel_status write_status(const parcel_status_file *file, const char *phase,
+                                  const parcel_progress *progress)
 {
   (void)file, (void)phase, (void)progress;
-  return true;
+  return PARCEL_OK;
 }
 
 static parcel_status from_json(const char *name, parcel_status_view *out)
@@ -120,10 +141,9 @@ static parcel_status from_json(const char *name, parcel_status_view *out)
 /* A status that cannot be written ends with a warning: the run is worth more. */
 static void try_to_write(parcel_status_file *file, const char *phase, const parcel_progress *progress)
 {
-  if (!file->path || write_status(file, phase, progress))
+  if (!file->path || !write_status(file, phase, progress))
     return;
-  parcel_world_warn(file->world, "no status for others to read: cannot write '%s': %m", file->path);
-  unlink(file->aside);
+  parcel_world_warn(file->world, "no status for others to read: %s", parcel_last_error());
   free(file->path);
   file->path = NULL;
 }
@@ -133,18 +153,15 @@ parcel_status parcel_status_file_open(const parcel_world *world, const parcel_sw
 {
   const bool is_writer = path && parcel_world_rank(world) == 0;
   parcel_status_file *file = calloc(1, sizeof *file);
-  if (file)
-    *file = (parcel_status_file){.world = world, .sweep = sweep, .next = next, .next_ctx = next_ctx};
-  if (file && is_writer) {
-    file->path = name_of(path, "");
-    file->aside = name_of(path, ".tmp");
-  }
-  if (!file || (is_writer && (!file->path || !file->aside))) {
-    parcel_status_file_close(&file);
+  if (!file)
     return parcel_fail(PARCEL_MEMORY, "no memory for a status file");
-  }
-  *out = file;
-  return PARCEL_OK;
+  *file = (parcel_status_file){.world = world, .sweep = sweep, .next = next, .next_ctx = next_ctx};
+  const parcel_status status = is_writer ? name_of(path, &file->path) : PARCEL_OK;
+  if (status)
+    free(file);
+  else
+    *out = file;
+  return status;
 }
 
 void parcel_status_file_show(void *ctx, const parcel_progress *progress)
@@ -167,16 +184,16 @@ void parcel_status_file_close(parcel_status_file **status_file)
   if (file->path)
     unlink(file->path);
   free(file->path);
-  free(file->aside);
   free(file);
   *status_file = NULL;
 }
 
 parcel_status parcel_status_file_read(const char *path, parcel_status_view *out)
 {
-  char *name = name_of(path, "");
-  const parcel_status status =
-      name ? from_json(name, out) : parcel_fail(PARCEL_MEMORY, "no memory to read the status of '%s'", path);
+  char *name = NULL;
+  parcel_status status = name_of(path, &name);
+  if (!status)
+    status = from_json(name, out);
   free(name);
   return status;
 }

@@ -189,7 +189,20 @@ static void write_entries(collective *store)
   }
 }
 
-/* Entries after bytes: nobody begins the second step before all have ended the first. */
+/* Whether the values of this round are in the file: a rank's may be written by another, which alone knows that
+ * it failed. */
+static bool has_written_values(collective *store)
+{
+  int failed = store->status != PARCEL_OK;
+  if (parcel_world_check_mpi(store->site->world,
+                             MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, store->comm),
+                             "MPI_Allreduce between values and ledger"))
+    note_failure(store, PARCEL_MPI);
+  return !failed;
+}
+
+/* Entries after bytes: nobody begins the second step before all have ended the first. Blocks without an entry
+ * wait for the next announcement, which tells every rank that one has failed. */
 static void write_announced(collective *store)
 {
   const parcel_hdf5_printing printing = parcel__hdf5_silence();
@@ -198,12 +211,12 @@ static void write_announced(collective *store)
     write_piece(store, n);
     parcel_world_step(store->site->world, writing_step);
   }
-  parcel_world_check_mpi(store->site->world, MPI_Barrier(store->comm),
-                         "MPI_Barrier between values and ledger");
-  write_entries(store);
+  const bool is_written = has_written_values(store);
+  if (is_written)
+    write_entries(store);
   parcel_world_step(store->site->world, before);
   parcel__hdf5_restore(printing);
-  if (!store->status)
+  if (is_written && !store->status)
     release(store, &store->announced, PARCEL_OK);
 }
 

@@ -2,7 +2,6 @@
  * without a name, row by row in the order of the positions; at the end each block that has any of them is
  * unpacked from the finished file, patched, and packed again into a spool, and the copy is completed from
  * the spools as after any other run. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,13 +10,14 @@
 
 #include "beside_impl.h"
 #include "results_impl.h"
+#include "scratch_impl.h"
 
 typedef struct repack {
   const parcel_results *results; /* which positions were retried */
   parcel_store spool;
   bool has_spool;
   parcel_reader *finished;
-  parcel_file rows; /* its .part is the name, as long as it has one */
+  parcel_file rows; /* by its .part */
   int fd;
   parcel_index row_bytes;
 } repack;
@@ -117,36 +117,25 @@ static void close_store(void *ctx)
   free(store);
 }
 
-static parcel_status open_file(repack *store, bool creates)
-{
-  const int flags = O_RDWR | O_CLOEXEC | (creates ? O_CREAT | O_TRUNC : 0);
-  store->fd = open(store->rows.part, flags, 0666);
-  return store->fd < 0 ? parcel__file_fail("open", store->rows.part) : PARCEL_OK;
-}
-
-static parcel_status open_finished(repack *store)
+static parcel_status open_finished(repack *store, char **rows)
 {
   const parcel_store_site *site = &store->results->site;
   store->row_bytes = parcel_columns_bytes(site->sweep->columns, site->sweep->column_count);
-  if (asprintf(&store->rows.part, "%s" PARCEL_BESIDE_SPOOL "rows", site->file.part) < 0) {
-    store->rows.part = NULL;
+  if (asprintf(rows, "%s" PARCEL_BESIDE_SPOOL "rows", site->file.part) < 0) {
+    *rows = NULL;
     return parcel_fail(PARCEL_MEMORY, "no memory to retry '%s'", site->file.path);
   }
   return parcel_reader_open(site->file.path, &store->finished);
 }
 
-/* All ranks have the rows open before their name goes. */
 static parcel_status open_rows(repack *store)
 {
   const parcel_world *world = store->results->site.world;
-  const bool is_root = parcel_world_rank(world) == 0;
-  parcel_status status = parcel_world_agree(world, open_finished(store));
+  char *rows = NULL;
+  parcel_status status = parcel_world_agree(world, open_finished(store, &rows));
   if (!status)
-    status = parcel_world_follow_root(world, is_root ? open_file(store, true) : PARCEL_OK);
-  if (!status)
-    status = parcel_world_agree(world, is_root ? PARCEL_OK : open_file(store, false));
-  if (is_root && store->fd >= 0)
-    unlink(store->rows.part);
+    status = parcel__scratch_open(world, rows, &store->rows, &store->fd);
+  free(rows);
   return status;
 }
 

@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "coder_impl.h"
 #include "copy_impl.h"
 #include "fault_impl.h"
-#include "file_lock_impl.h"
+#include "hdf5_file_impl.h"
 #include "hdf5_impl.h"
 #include "schema_impl.h"
 #include "spool_impl.h"
@@ -198,27 +199,21 @@ static parcel_status write_all_chunks(publication *publication)
   return status;
 }
 
-/* HDF5 opens the copy by its name, writes, and closes it again. */
-static parcel_status fill_copy(publication *publication)
+static parcel_status fill_copy(publication *publication, int fd)
 {
   const parcel_store_site *site = publication->store->site;
-  const hid_t access = parcel__schema_access();
-  publication->file = H5Fopen(site->file.fresh, H5F_ACC_RDWR, access);
-  H5Pclose(access);
-  parcel_status status = PARCEL_HDF5;
-  if (parcel__hdf5_good(publication->file, "open the file", site->file.fresh) && open_datasets(publication))
-    status = write_all_chunks(publication);
+  const char *path = site->file.fresh;
+  publication->file = parcel__hdf5_file_open(path, fd, true);
+  if (publication->file < 0)
+    return PARCEL_HDF5;
+  const parcel_status status = open_datasets(publication) ? write_all_chunks(publication) : PARCEL_HDF5;
   for (int c = 0; c < site->sweep->column_count; ++c)
     if (publication->datasets[c] > 0)
       H5Dclose(publication->datasets[c]);
-  if (publication->file >= 0 && H5Fclose(publication->file) < 0 && !status) {
-    parcel__hdf5_good(-1, "close the file", site->file.fresh);
-    status = PARCEL_HDF5;
-  }
-  return status;
+  return parcel__hdf5_file_close(publication->file, path, status);
 }
 
-static parcel_status fill_from_spools(const spooled *store)
+static parcel_status fill_from_spools(const spooled *store, int fd)
 {
   const parcel_store_site *site = store->site;
   publication publication = {.store = store,
@@ -233,7 +228,7 @@ static parcel_status fill_from_spools(const spooled *store)
                                       &publication.index);
   if (!status) {
     const parcel_hdf5_printing before = parcel__hdf5_silence();
-    status = fill_copy(&publication);
+    status = fill_copy(&publication, fd);
     parcel__hdf5_restore(before);
   }
   parcel__spool_index_free(&publication.index);
@@ -242,16 +237,24 @@ static parcel_status fill_from_spools(const spooled *store)
   return status;
 }
 
-/* The copy has the lock before it has the name, and takes over the descriptor by which the .part is known. */
+/* The copy takes over the descriptor by which the .part is known. */
 static parcel_status take_name(const parcel_store_site *site, int fd)
 {
   const parcel_file *file = &site->file;
-  const parcel_status status = parcel__file_sync(file, fd);
-  if (status)
+  parcel_status status = parcel__file_sync(file, fd);
+  if (status || (status = parcel__file_check_part(file, site->fd)))
     return status;
   if (parcel__fault("results.swap") || rename(file->fresh, file->part) != 0)
     return parcel__file_fail("replace", file->part);
   return dup3(fd, site->fd, O_CLOEXEC) < 0 ? parcel__file_fail("go on with", file->part) : PARCEL_OK;
+}
+
+/* As private as the .part. */
+static parcel_status take_mode(const parcel_store_site *site, int fd)
+{
+  struct stat info;
+  return fstat(site->fd, &info) == 0 ? parcel__plain_take_mode(fd, &info, 0, site->file.fresh)
+                                     : parcel__file_fail("look at", site->file.part);
 }
 
 static parcel_status publish(const spooled *store)
@@ -259,13 +262,11 @@ static parcel_status publish(const spooled *store)
   const parcel_store_site *site = store->site;
   const parcel_file *file = &site->file;
   int fd = -1;
-  parcel_status status = parcel__lock_open(file->fresh, true, &fd);
+  parcel_status status = parcel__plain_open(file->fresh, O_RDWR | O_CREAT | O_EXCL, 0600, &fd);
   if (status)
     return status;
-  if (ftruncate(fd, 0) != 0)
-    status = parcel__file_fail("empty", file->fresh);
-  if (status || (status = parcel__copy_bytes(file->part, site->fd, fd)) ||
-      (status = fill_from_spools(store)) || (status = take_name(site, fd)))
+  if ((status = take_mode(site, fd)) || (status = parcel__copy_bytes(file->part, site->fd, fd)) ||
+      (status = fill_from_spools(store, fd)) || (status = take_name(site, fd)))
     unlink(file->fresh);
   close(fd);
   return status;

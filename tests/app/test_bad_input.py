@@ -6,7 +6,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from parsquares_runner import NOBODY, ProgramTest, limit_file_size, main
+from parsquares_runner import NOBODY, PARSQUARES, ProgramTest, limit_file_size, main
 from platform_facts import HAS_PARALLEL_HDF5
 
 USAGE = 2
@@ -225,10 +225,30 @@ class InputOutput(ProgramTest):
         self.assertEqual((self.folder / "file").read_text(), "mine")
 
     def test_name_longer_than_the_file_system_allows(self):
-        for length in (251, 300):  # with .part, or by itself
+        most = 255 - len(".part.status.json.") - 16  # with what lies beside it until it is complete
+        for length in (most + 1, 251, 300):
             with self.subTest(length=length):
-                self.assert_refused(self.run_program("-o", "x" * length, "1..7"), FAILED, "too long")
+                outcome = self.run_program("-o", "x" * length, "1..7")
+                self.assert_refused(outcome, USAGE, f"too long: it has {length} bytes, and there {most} are possible")
                 self.assertEqual(self.names(), [])
+        for how in ((), ("--compress",), ("--io=collective", "--force")):
+            self.run_well("-q", *how, "-o", "x" * most, "1..7", "--force" if not how else "-b1")
+            self.assertEqual(self.names(), ["x" * most])
+            (self.folder / ("x" * most)).unlink()
+
+    def test_path_longer_than_the_system_allows(self):
+        folder = "/".join(["f" * 200] * 20)
+        (self.folder / folder).mkdir(parents=True)
+        working = self.folder / "/".join(["f" * 200] * 10)
+        outcome = self.run_program("-o", "/".join(["f" * 200] * 10) + "/" + "x" * 200, "1..7", folder=working)
+        self.assert_refused(outcome, USAGE, "path is too long")
+
+    def test_a_name_with_control_characters_is_one_line(self):
+        for name in ("a\nb.h5", "a\tb\033[1m.h5"):
+            with self.subTest(name=name):
+                self.run_well("-q", "-o", name, "1..7")
+                self.assert_refused(self.run_program("-o", name, "1..7"), USAGE, "exists already")
+                (self.folder / name).unlink()
 
     def test_folder_without_permission(self):
         self.folder.chmod(0o555)
@@ -245,8 +265,23 @@ class InputOutput(ProgramTest):
 
     def test_file_larger_than_its_limit(self):
         outcome = self.run_program("1..4000000", **limit_file_size(2**24))
-        self.assert_refused(outcome, FAILED, "File too large")
+        self.assert_refused(outcome, FAILED, "the limit on the size of files (ulimit -f) is 16777216")
         self.assertEqual(self.names(), [])
+
+    def test_file_larger_than_its_limit_is_told_and_not_a_death_by_signal(self):
+        limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))}
+        for arguments in (["1..4000000"], ["--compress", "-b", 10000, "1..2000000"]):
+            for ranks in (None, 2):
+                with self.subTest(arguments=arguments, ranks=ranks):
+                    launcher = {} if ranks is None else {"program": "/bin/sh"}
+                    command = [PARSQUARES, "-q", *map(str, arguments)]
+                    shell = ["-c", 'ulimit -f 1024; exec "$@"', "sh", *command]
+                    outcome = self.run_program(*(arguments if ranks is None else shell), ranks=ranks,
+                                               **(limited if ranks is None else launcher))
+                    self.assertEqual((outcome.code, len(outcome.messages)), (FAILED, 1), outcome.stderr)
+                    self.assertIn("ulimit -f", outcome.messages[0])
+                    for name in self.names():
+                        (self.folder / name).unlink()
 
     def test_more_than_the_disk_holds(self):
         self.assert_refused(self.run_program("-p", "1", f"1..{LARGEST}"), FAILED, "free")

@@ -47,6 +47,13 @@ class SampleTest(ProgramTest):
             self.sample("--sample=1%", *options, "1..1000000")
             self.assertEqual((self.folder / "squares.h5").read_bytes(), before)
 
+    def test_a_file_with_the_name_of_a_sample_is_left_alone(self):
+        mine = self.folder / "squares.h5.sample"
+        mine.write_text("mine")
+        for ranks in (None, 3):
+            self.sample("--sample=1%", "1..1000000", ranks=ranks)
+            self.assertEqual(mine.read_text(), "mine")
+
     def test_processes_compute_samples_too(self):
         self.assertIn("16 of 20 blocks", self.sample("--sample=1%", "--workers=processes", "-b", 50, "1..1000"))
 

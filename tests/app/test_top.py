@@ -120,7 +120,8 @@ class Top(ToolTest):
         outcome = self.run_program("--progress=none", "1..1000")
         self.assertEqual(outcome.code, 0)
         self.assertEqual(len(outcome.messages), 1)
-        self.assertIn(f"warning: no status for others to read: cannot write '{STATUS}'", outcome.messages[0])
+        self.assertIn("warning: no status for others to read: cannot write '", outcome.messages[0])
+        self.assertIn(f"/{STATUS}': it is a folder", outcome.messages[0])
         self.assertEqual(self.names(), ["squares.h5", STATUS])
 
     def test_mistakes(self):

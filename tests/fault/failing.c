@@ -5,7 +5,8 @@
  *   COUNT, BLOCK   the range is 0..COUNT-1, in blocks of at most BLOCK
  *   WHAT           none, fail (return a failure), crash (write to nowhere),
  *                  raise (SIGFPE, as runtimes of some languages do), hang (never come back), exit,
- *                  often (return a failure at every multiple of INDEX)
+ *                  often (return a failure at every multiple of INDEX),
+ *                  leave (go to the folder "elsewhere" in the working folder)
  *   INDEX          where it does so
  *   MILLISECONDS   that every block takes
  *   STALL          seconds without progress after which the run is to end; 0: none
@@ -29,6 +30,7 @@ typedef struct fault {
   bool hangs;
   bool exits;
   bool is_frequent;
+  bool leaves;
   volatile int *nowhere;
   parcel_index index;
   long milliseconds;
@@ -70,6 +72,8 @@ static parcel_status twice(void *ctx, const parcel_slice *slice, void *const out
       nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     if (index == fault->index && fault->exits)
       exit(0);
+    if (index == fault->index && fault->leaves && chdir("elsewhere") != 0)
+      abort();
     if (is_unlucky(fault, index))
       return parcel_fail(PARCEL_KERNEL, "%lld is an unlucky number", (long long)index);
     value[i] = 2 * index;
@@ -95,6 +99,7 @@ static parcel_status parse(int argc, char **argv, parcel_sweep *sweep, fault *fa
   fault->raises = strcmp(argv[4], "raise") == 0;
   fault->hangs = strcmp(argv[4], "hang") == 0;
   fault->exits = strcmp(argv[4], "exit") == 0;
+  fault->leaves = strcmp(argv[4], "leave") == 0;
   fault->is_frequent = strcmp(argv[4], "often") == 0;
   fault->milliseconds = (long)milliseconds;
   fault->calls = argc > 10 ? argv[10] : NULL;

@@ -244,10 +244,10 @@ class FaultTest(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(self.folder)), [])
 
     def assert_only_part(self, *statuses):
-        """A run that was killed leaves its status file, too, if it wrote one."""
+        """A run that was killed leaves its lock, too, and its status file if it wrote one."""
         left = set(os.listdir(self.folder))
         if "running" in statuses:
-            left.discard(f"{self.part.name}.status.json")
+            left -= {f"{self.part.name}.status.json", f"{self.part.name}.lock"}
         self.assertEqual(left, {self.part.name})
         self.assertIn(status_of(self.part), statuses)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import unittest.mock
 
 import faults
 
@@ -28,6 +29,28 @@ class CollectiveTest(faults.FaultTest):
         self.assertEqual(run.code, 0, run.stderr)
         with faults.open_quietly(self.output) as file:
             self.assertEqual(file["squares"][:].tolist(), [i * i for i in range(1, 31001)])
+
+    def test_it_ends_whatever_locks_mpi_takes(self):
+        """MPI-IO locks the bytes that it writes: Open MPI's OMPIO if it is told to, ROMIO always."""
+        for setting in ("fs_ufs_lock_algorithm=2", "fs_ufs_lock_algorithm=3", "io=romio321"):
+            name, value = setting.split("=")
+            with self.subTest(setting=setting), unittest.mock.patch.dict(os.environ, {f"OMPI_MCA_{name}": value}):
+                run = self.start(2, faults.PARSQUARES, "-o", self.output, "-b", 1000, *COLLECTIVE, "1..20000")
+                run.end()
+                self.assertEqual((run.code, run.messages), (0, []), run.stderr)
+                with faults.open_quietly(self.output) as file:
+                    self.assertEqual(file["squares"][:].tolist(), [i * i for i in range(1, 20001)])
+                self.assertEqual(os.listdir(self.folder), [self.output.name])
+
+    def test_a_block_whose_values_failed_has_no_entry(self):
+        for ranks in (1, 3):
+            with self.subTest(ranks=ranks):
+                fault = {"PARCEL_FAULT": f"results.write:rank={ranks - 1}:nth=1:errno=ENOSPC"}
+                with unittest.mock.patch.dict(os.environ, fault):
+                    run = self.start(ranks, faults.PARSQUARES, "-o", self.output, "-b", 100000, *COLLECTIVE, "1..300")
+                    run.end()
+                self.assertEqual(run.code, 1)
+                self.assert_nothing_left()  # no block is done, on any rank
 
     def test_a_killed_rank_leaves_a_file_that_opens(self):
         run = self.start(3, faults.PARSQUARES, "-o", self.output, "-b", 16, *COLLECTIVE, "1..10_000_000")

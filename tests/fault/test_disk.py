@@ -78,7 +78,7 @@ class FileSizeLimitTest(faults.FaultTest):
         for ranks in faults.RANKS:
             with self.subTest(ranks=ranks):
                 run = self.start_limited(ranks, mib=100, count=20_000_000).end()
-                self.assert_one_message(run, str(self.output), "File too large")
+                self.assert_one_message(run, str(self.output), "the limit on the size of files (ulimit -f) is 104857600")
                 self.assertEqual(run.code, 1, run.stderr)
                 self.assert_nothing_left()
 

@@ -101,7 +101,8 @@ typedef struct parcel_sweep_options {
    *  so far; the sweep then ends as STOPPED. 0: none. */
   double deadline_seconds;
 
-  /** The sweep ends as STOPPED once a file of this name is there. NULL: none. */
+  /** The sweep ends as STOPPED once a file of this name is there, seen from the working folder at its start.
+   *  NULL: none. */
   const char *halt_file;
 
   /** A rank without any progress for so long ends the program by MPI_Abort, after every rank has printed

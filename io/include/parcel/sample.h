@@ -53,8 +53,8 @@ typedef struct parcel_sample_report {
  *
  *  path  of the file that the sweep would make; its folder must be writable. The file itself does not matter.
  *  how   as for parcel_sweep_run, but for its trace; failures are only counted where they would go on record
- *  Errors: INVALID (a fraction that is none), SPACE, IO, EXISTS (another sample of the same output is being
- *  taken); as parcel_sweep_run. The same on every rank, and *out too. */
+ *  Errors: INVALID (a fraction that is none, a path too long), SPACE, IO; as parcel_sweep_run. The same on
+ *  every rank, and *out too. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_sample_run(const parcel_world *world,
                                                              const parcel_sweep *sweep, const char *path,
                                                              const parcel_sample_options *options,
