@@ -5,7 +5,7 @@
  *    the server, with whatever this client believes about the bytes that it did not write.
  *  - What was read, and a file's size, stay as they were until the file is opened again or locked (close-to-open).
  *  - Locks are the server's. Renaming cannot spare a name that is taken, and no file can be without a name. */
-#define FUSE_USE_VERSION 31
+#define FUSE_USE_VERSION 312
 
 #include <dirent.h>
 #include <errno.h>
@@ -198,9 +198,11 @@ static int open_file(const char *path, struct fuse_file_info *info, int more_fla
   return failed;
 }
 
+/* A name that this client still remembers may be gone: the kernel looks it up again then. */
 static int nfs_open(const char *path, struct fuse_file_info *info)
 {
-  return open_file(path, info, 0, 0);
+  const int failed = open_file(path, info, 0, 0);
+  return failed == -ENOENT ? -ESTALE : failed;
 }
 
 static int nfs_create(const char *path, mode_t mode, struct fuse_file_info *info)
@@ -356,13 +358,26 @@ static int nfs_truncate(const char *path, off_t size, struct fuse_file_info *inf
   return failed;
 }
 
+static int nfs_opendir(const char *path, struct fuse_file_info *info)
+{
+  const int fd = openat(server, path[1] ? path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  info->fh = (uint64_t)fd;
+  return result_of(fd);
+}
+
+static int nfs_releasedir(const char *path, struct fuse_file_info *info)
+{
+  (void)path;
+  return result_of(close((int)info->fh));
+}
+
 static int nfs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
                        struct fuse_file_info *info, enum fuse_readdir_flags flags)
 {
+  (void)path;
   (void)offset;
-  (void)info;
   (void)flags;
-  const int fd = openat(server, path[1] ? path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = openat((int)info->fh, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *folder = fd < 0 ? NULL : fdopendir(fd);
   if (!folder)
     return -errno;
@@ -374,13 +389,9 @@ static int nfs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off
 
 static int nfs_fsyncdir(const char *path, int only_data, struct fuse_file_info *info)
 {
+  (void)path;
   (void)only_data;
-  (void)info;
-  const int fd = openat(server, path[1] ? path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const int failed = result_of(fd < 0 ? -1 : fsync(fd));
-  if (fd >= 0)
-    close(fd);
-  return failed;
+  return result_of(fsync((int)info->fh));
 }
 
 static int nfs_rename(const char *from, const char *to, unsigned flags)
@@ -456,7 +467,9 @@ static const struct fuse_operations operations = {
     .lock = nfs_lock,
     .flock = nfs_flock,
     .truncate = nfs_truncate,
+    .opendir = nfs_opendir,
     .readdir = nfs_readdir,
+    .releasedir = nfs_releasedir,
     .fsyncdir = nfs_fsyncdir,
     .rename = nfs_rename,
     .link = nfs_link,

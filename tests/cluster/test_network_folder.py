@@ -29,7 +29,8 @@ def setUpModule():
 def mount(host, server, folder):
     """Mounts the folder of the server on a host, with an empty cache. What runs there can be ended by close."""
     machines = NetworkFolderTest.hosts
-    client = subprocess.Popen(machines.command(host, NFS_CLIENT, server, folder), stdin=subprocess.DEVNULL)
+    client = subprocess.Popen(machines.command(host, NFS_CLIENT, server, folder), stdin=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
     is_there = machines.command(host, "mountpoint", "-q", folder)
     cluster.wait_until(lambda: subprocess.run(is_there, check=False).returncode == 0, 20, f"no mount on {host}")
     return client
