@@ -198,11 +198,9 @@ static int open_file(const char *path, struct fuse_file_info *info, int more_fla
   return failed;
 }
 
-/* A name that this client still remembers may be gone: the kernel looks it up again then. */
 static int nfs_open(const char *path, struct fuse_file_info *info)
 {
-  const int failed = open_file(path, info, 0, 0);
-  return failed == -ENOENT ? -ESTALE : failed;
+  return open_file(path, info, 0, 0);
 }
 
 static int nfs_create(const char *path, mode_t mode, struct fuse_file_info *info)
@@ -448,8 +446,8 @@ static void *nfs_init(struct fuse_conn_info *connection, struct fuse_config *con
   config->use_ino = 1;
   config->hard_remove = 1;
   config->nullpath_ok = 1;
-  config->entry_timeout = 60;
-  config->attr_timeout = 0; /* the nodes keep what an open file looked like */
+  config->entry_timeout = 0; /* names are looked up anew, as NFS does for what is opened */
+  config->attr_timeout = 0;  /* the nodes keep what an open file looked like */
   return NULL;
 }
 
