@@ -41,7 +41,8 @@ static const struct argp_option options[] = {
     {"kernel-timeout", KEY_KERNEL_TIMEOUT, "SECONDS", 0,
      "with --workers=processes: a slice that takes longer has failed", 0},
     {"force", KEY_FORCE, NULL, 0, "replace FILE, in the moment the new one is complete", 0},
-    {"io", KEY_IO, "MODE", 0, "auto (default: collective on NFS, else direct), direct or collective", 0},
+    {"io", KEY_IO, "MODE", 0,
+     "auto (default: collective where hosts have caches of their own, as on NFS), direct or collective", 0},
     {"compress", KEY_COMPRESS, "KIND", OPTION_ARG_OPTIONAL,
      "compress the columns: none (default); deflate[,LEVEL] with level 1 to 9 (4), which every HDF5 can "
      "read; "

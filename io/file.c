@@ -129,6 +129,28 @@ parcel_status parcel__file_open(const parcel_file *file, int *out)
                                        : parcel__plain_open(file->part, O_RDWR, 0, out);
 }
 
+static bool is_same(int one, int other)
+{
+  struct stat first;
+  struct stat second;
+  return fstat(one, &first) == 0 && fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+parcel_status parcel__file_open_again(const parcel_file *file, int fd)
+{
+  int fresh = -1;
+  parcel_status status = parcel__file_open(file, &fresh);
+  if (status)
+    return status;
+  if (!is_same(fd, fresh))
+    status = parcel_fail(PARCEL_IO, "'%s' has been replaced during the run", file->part);
+  else if (dup3(fresh, fd, O_CLOEXEC) < 0)
+    status = parcel__file_fail("open again", file->part);
+  close(fresh);
+  return status;
+}
+
 parcel_status parcel__file_write(const parcel_file *file, int fd, const char *point, const void *data,
                                  parcel_index bytes, parcel_index offset)
 {

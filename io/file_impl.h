@@ -48,6 +48,10 @@ PARCEL_MUST_CHECK parcel_status parcel__file_write(const parcel_file *file, int 
 PARCEL_MUST_CHECK parcel_status parcel__file_read(const parcel_file *file, int fd, void *data,
                                                   parcel_index bytes, parcel_index offset);
 
+/** Opens the .part again as fd: what other hosts have written and synced is seen then, wherever files are
+ *  consistent from close to open.  Errors: IO (it is another file now, too); fd stays what it was. */
+PARCEL_MUST_CHECK parcel_status parcel__file_open_again(const parcel_file *file, int fd);
+
 /** Brings what was written through fd to the disk.  Errors: IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__file_sync(const parcel_file *file, int fd);
 

@@ -282,6 +282,25 @@ parcel_status parcel__kept_find(parcel_results *results)
   return status;
 }
 
+parcel_status parcel__kept_compare(parcel_results *results)
+{
+  static const parcel_results_options nobody_asks = PARCEL_RESULTS_OPTIONS_INIT;
+  const parcel_results_history history = results->history;
+  uint64_t *done = results->done;
+  parcel_status status = parcel__kept_find(results, &nobody_asks);
+  const parcel_index damaged = results->history.damaged;
+  if (!status)
+    free(results->done);
+  results->done = done;
+  results->history = history;
+  if (!status && damaged > 0)
+    status = parcel_fail(PARCEL_IO,
+                         "hosts have overwritten each other's bytes in %" PRId64 " of %" PRId64
+                         " blocks of '%s'; resume the run on one host, or with all ranks writing together",
+                         damaged, parcel_block_grid_count(results->site.grid), results->site.file.part);
+  return status;
+}
+
 parcel_status parcel__kept_enter(parcel_results *results, const parcel_index blocks[], parcel_index count,
                                  const parcel_failure_records *records)
 {

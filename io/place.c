@@ -17,6 +17,8 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "file_system_impl.h"
+
 enum { PAGE = 4096, SCRATCH_SIZE = PATH_MAX + 64 };
 
 static const char elsewhere[] = "parsquares -o $HOME/squares.h5 ...";
@@ -47,35 +49,20 @@ typedef struct place {
   parcel_findings *out;
 } place;
 
-/* Numbers that linux/magic.h does not have are from the file systems' own sources. */
+/* What there is to be said of a kind of file system besides its name. */
 static const struct {
   int64_t magic;
-  const char *name;
   parcel_severity severity;
   const char *fact;
   const char *line;
-} file_systems[] = {
-    {EXT4_SUPER_MAGIC, "ext4", PARCEL_FINDING_OK, "", NULL},
-    {XFS_SUPER_MAGIC, "XFS", PARCEL_FINDING_OK, "", NULL},
-    {BTRFS_SUPER_MAGIC, "Btrfs", PARCEL_FINDING_OK, "", NULL},
-    {0x2fc12fc1, "ZFS", PARCEL_FINDING_OK, "", NULL},
-    {NFS_SUPER_MAGIC, "NFS", PARCEL_FINDING_WARNING,
-     ", whose clients may overwrite each other's bytes within a page", "parsquares --io=collective ..."},
-    {0x0bd00bd0, "Lustre", PARCEL_FINDING_NOTE, ": a file on several targets is written faster",
+} remarks[] = {
+    {0x0bd00bd0, PARCEL_FINDING_NOTE, ": a file on several targets is written faster",
      "lfs setstripe -c -1 ."},
-    {0x47504653, "GPFS", PARCEL_FINDING_OK, "", NULL},
-    {0x19830326, "BeeGFS", PARCEL_FINDING_OK, "", NULL},
-    {0x00c36400, "CephFS", PARCEL_FINDING_OK, "", NULL},
-    {TMPFS_MAGIC, "tmpfs", PARCEL_FINDING_WARNING,
-     ": results there take up memory and are gone with this host or job", elsewhere},
-    {RAMFS_MAGIC, "ramfs", PARCEL_FINDING_WARNING,
-     ": results there take up memory and are gone with this host or job", elsewhere},
-    {OVERLAYFS_SUPER_MAGIC, "overlay", PARCEL_FINDING_NOTE,
-     ": inside a container, results may be gone with it", NULL},
-    {FUSE_SUPER_MAGIC, "FUSE", PARCEL_FINDING_NOTE, ": it may be slow, and hosts may see each other late",
-     NULL},
-    {SMB2_SUPER_MAGIC, "SMB", PARCEL_FINDING_WARNING,
-     ", whose clients may overwrite each other's bytes within a page", "parsquares --io=collective ..."}};
+    {TMPFS_MAGIC, PARCEL_FINDING_WARNING, ": results there take up memory and are gone with this host or job",
+     elsewhere},
+    {RAMFS_MAGIC, PARCEL_FINDING_WARNING, ": results there take up memory and are gone with this host or job",
+     elsewhere},
+    {OVERLAYFS_SUPER_MAGIC, PARCEL_FINDING_NOTE, ": inside a container, results may be gone with it", NULL}};
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -100,6 +87,8 @@ static void make_scratch(place *place)
 
 static void open_scratch(place *place)
 {
+  if (place->fd >= 0)
+    close(place->fd);
   place->fd = open(place->scratch, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   place->own.error = errno;
 }
@@ -125,12 +114,15 @@ static void write_page(place *place)
     place->own.step = NOT_READ;
 }
 
+/* Opened again, as results are before they are believed: on a network file system that shows what others
+ * have written. */
 static void read_pages(place *place)
 {
   uint64_t expected[PAGE / sizeof(uint64_t)];
   uint64_t page[PAGE / sizeof(uint64_t)];
   if (place->own.step != NOT_READ)
     return;
+  open_scratch(place);
   place->own.step = DONE;
   for (int r = 0; r < parcel_world_size(place->world); ++r) {
     const ssize_t got = pread(place->fd, page, PAGE, (off_t)r * PAGE);
@@ -147,9 +139,7 @@ static void read_pages(place *place)
 static void look_at_system(place *place)
 {
   struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-  struct statfs disk = {0};
-  if (statfs(place->folder, &disk) == 0)
-    place->own.file_system = (int64_t)(uint32_t)disk.f_type;
+  place->own.file_system = parcel__file_system_of(place->folder).magic;
   if (place->fd >= 0 && fcntl(place->fd, F_OFD_SETLK, &shared) != 0)
     place->own.lock_error = errno;
   gethostname(place->own.host, sizeof place->own.host - 1);
@@ -212,6 +202,35 @@ static void judge_round_trip(place *place)
                         "every rank writes in '%s' and reads what the others have written", place->folder);
 }
 
+/* Whether hosts with caches of their own are going to write there. */
+static bool is_incoherent(const place *place, parcel_file_system kind)
+{
+  return !kind.is_coherent && parcel_world_node_size(place->world) < parcel_world_size(place->world);
+}
+
+static void judge_kind(place *place, parcel_file_system kind)
+{
+  parcel_severity severity = PARCEL_FINDING_OK;
+  const char *fact = "";
+  const char *line = NULL;
+  char name[64];
+  if (!kind.is_coherent) {
+    severity = PARCEL_FINDING_NOTE;
+    fact = is_incoherent(place, kind)
+               ? ", where a host may not see at once what others write: all ranks write together"
+               : ", which is not known to show hosts at once what others write; one host is fine";
+  }
+  for (size_t r = 0; r < LENGTH(remarks); ++r)
+    if (remarks[r].magic == kind.magic) {
+      severity = remarks[r].severity;
+      fact = remarks[r].fact;
+      line = remarks[r].line;
+    }
+  snprintf(name, sizeof name, "a file system unknown to this program (0x%" PRIx64 ")", (uint64_t)kind.magic);
+  parcel_findings_add(place->out, severity, "file system", line, "'%s' is on %s%s", place->folder,
+                      kind.name ? kind.name : name, fact);
+}
+
 static void judge_file_system(place *place)
 {
   for (int r = 1; r < parcel_world_size(place->world); ++r)
@@ -221,15 +240,7 @@ static void judge_file_system(place *place)
                           place->all[r].host);
   if (place->all[0].file_system == 0)
     return; /* there is no such folder */
-  for (size_t f = 0; f < LENGTH(file_systems); ++f)
-    if (file_systems[f].magic == place->all[0].file_system) {
-      parcel_findings_add(place->out, file_systems[f].severity, "file system", file_systems[f].line,
-                          "'%s' is on %s%s", place->folder, file_systems[f].name, file_systems[f].fact);
-      return;
-    }
-  parcel_findings_add(place->out, PARCEL_FINDING_NOTE, "file system", NULL,
-                      "'%s' is on a file system unknown to this program (0x%" PRIx64 ")", place->folder,
-                      (uint64_t)place->all[0].file_system);
+  judge_kind(place, parcel__file_system_find(place->all[0].file_system));
 }
 
 static void judge_space(place *place)

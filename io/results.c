@@ -184,33 +184,52 @@ static parcel_status open_rank(parcel_results *results, const knowledge *known)
 }
 
 /* Each rank writes its own spool; what all share is the ledger. */
-static parcel_status open_packed_store(parcel_results *results, parcel_io_mode mode)
+static parcel_status open_packed_store(parcel_results *results)
 {
-  const parcel_world *world = results->site.world;
   const bool is_resumed = results->state == PARCEL_OUTPUT_RESUMED;
   if (results->state == PARCEL_OUTPUT_RETRIED)
     return parcel__store_repack_open(results, &results->store);
-  parcel_status status = PARCEL_OK;
-  if (mode == PARCEL_IO_COLLECTIVE)
-    status = parcel_world_agree(world, parcel__ledger_relay_open(world, &results->batch, &results->relay));
-  if (status)
-    return status;
   return parcel__store_spool_open(&results->site, results->compression,
                                   is_resumed ? PARCEL_SPOOL_RESUMES : PARCEL_SPOOL_NEW, &results->store);
+}
+
+/* Rank 0 alone writes the ledger where hosts might undo each other's entries, unless all write it together. */
+static parcel_status open_relay(parcel_results *results, parcel_io_mode mode)
+{
+  const parcel_store_site *site = &results->site;
+  const bool is_packed = site->grid.exact > 0;
+  const bool is_together = mode == PARCEL_IO_COLLECTIVE;
+  if (results->state == PARCEL_OUTPUT_RETRIED ||
+      (is_packed ? !is_together && !site->is_incoherent : is_together || !site->is_incoherent))
+    return PARCEL_OK;
+  return parcel_world_agree(site->world,
+                            parcel__ledger_relay_open(site->world, &results->batch, &results->relay));
+}
+
+static parcel_status choose_mode(parcel_results *results, parcel_io_mode *mode)
+{
+  parcel_store_site *site = &results->site;
+  if (results->state == PARCEL_OUTPUT_RETRIED)
+    *mode = PARCEL_IO_DIRECT;
+  const parcel_status status = parcel__io_mode_choose(site->world, &site->file, mode, &site->is_incoherent);
+  if (!status && site->is_incoherent && results->state == PARCEL_OUTPUT_RETRIED)
+    return parcel_fail(PARCEL_INVALID,
+                       "cannot retry the failed indices of '%s' on several hosts, which may not see at once "
+                       "what others write there; retry them on one host",
+                       site->file.path);
+  return status;
 }
 
 static parcel_status open_store(parcel_results *results, const knowledge *known,
                                 const parcel_results_options *options)
 {
   parcel_store_site *site = &results->site;
-  parcel_io_mode mode = results->state == PARCEL_OUTPUT_RETRIED ? PARCEL_IO_DIRECT : options->io;
+  parcel_io_mode mode = options->io;
   parcel_status status = parcel_world_agree(site->world, open_rank(results, known));
-  if (!status)
-    status = parcel__io_mode_choose(site->world, &site->file, &mode);
-  if (status)
+  if (status || (status = choose_mode(results, &mode)) || (status = open_relay(results, mode)))
     return status;
   if (site->grid.exact > 0)
-    status = open_packed_store(results, mode);
+    status = open_packed_store(results);
   else if (mode == PARCEL_IO_COLLECTIVE)
     status = parcel__store_collective_open(site, options->round_bytes, &results->store);
   else

@@ -54,6 +54,8 @@ static bool abandon_file(parcel_results *results, parcel_status outcome)
   char text[PARCEL_ERROR_SIZE];
   parcel_index done = 0;
   snprintf(text, sizeof text, "%s", parcel_last_error());
+  if (site->is_incoherent && parcel__file_open_again(&site->file, site->fd))
+    parcel_world_warn(site->world, "%s", parcel_last_error());
   results->is_lost = !parcel__plain_has_name(site->fd, site->file.part);
   const bool is_empty = count_done(results, &done) == PARCEL_OK && done == 0;
   const bool is_copy = results->state == PARCEL_OUTPUT_RETRIED; /* of a file that is as it was */
@@ -68,6 +70,17 @@ static bool abandon_file(parcel_results *results, parcel_status outcome)
   return keeps;
 }
 
+/* Where hosts do not see at once what others write, they do after all have synced and each has opened the
+ * file again. Values that hosts have overwritten for each other are found before the file gets its name; those
+ * of compressed columns were written by rank 0 alone. */
+static parcel_status look_again(parcel_results *results)
+{
+  const parcel_store_site *site = &results->site;
+  const parcel_status status =
+      parcel_world_agree(site->world, parcel__file_open_again(&site->file, site->fd));
+  return status || site->grid.exact > 0 ? status : parcel__kept_compare(results);
+}
+
 /* All ranks' work after a success. */
 static parcel_status finish(parcel_results *results)
 {
@@ -78,6 +91,8 @@ static parcel_status finish(parcel_results *results)
   if (!status)
     status = parcel__journal_sync(&results->journal);
   status = parcel_world_agree(world, status);
+  if (!status && results->site.is_incoherent)
+    status = look_again(results);
   if (!status && results->state == PARCEL_OUTPUT_RETRIED && !(status = parcel__retry_end(results)))
     status = parcel_world_agree(world, store->sync(store->ctx));
   if (!status)

@@ -351,18 +351,33 @@ static bool open_datasets(collective *store)
   return is_open;
 }
 
+/* Where hosts do not see at once what others write, one of them writes for all: each writes whole pages. */
+static parcel_status make_hints(const collective *store, MPI_Info *out)
+{
+  parcel_status status = PARCEL_OK;
+  if (!store->site->is_incoherent)
+    return PARCEL_OK;
+  if ((status = parcel_mpi_check(MPI_Info_create(out), "MPI_Info_create")))
+    return status;
+  return parcel_mpi_check(MPI_Info_set(*out, "cb_nodes", "1"), "MPI_Info_set of cb_nodes");
+}
+
 /* Without HDF5's locks, which some of these file systems do not have: the .part has one of Parcel's own. */
 static parcel_status open_file(collective *store)
 {
   const char *name = store->site->file.part;
-  parcel_status status = PARCEL_OK;
-  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  if (parcel__hdf5_good(H5Pset_fapl_mpio(access, store->comm, MPI_INFO_NULL), "open together", name) &&
+  MPI_Info hints = MPI_INFO_NULL;
+  parcel_status status = parcel_world_agree(store->site->world, make_hints(store, &hints));
+  const hid_t access = status ? H5I_INVALID_HID : H5Pcreate(H5P_FILE_ACCESS);
+  if (!status && parcel__hdf5_good(H5Pset_fapl_mpio(access, store->comm, hints), "open together", name) &&
       parcel__hdf5_good(H5Pset_file_locking(access, false, true), "open without locks", name))
     store->file = H5Fopen(name, H5F_ACC_RDWR, access);
-  if (!parcel__hdf5_good(store->file, "open together", name))
+  if (!status && !parcel__hdf5_good(store->file, "open together", name))
     status = PARCEL_HDF5;
-  H5Pclose(access);
+  if (access >= 0)
+    H5Pclose(access);
+  if (hints != MPI_INFO_NULL)
+    MPI_Info_free(&hints);
   if (!(status = parcel_world_agree(store->site->world, status)) && !open_datasets(store))
     status = PARCEL_HDF5;
   return parcel_world_agree(store->site->world, status);

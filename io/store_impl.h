@@ -34,6 +34,7 @@ typedef struct parcel_store_site {
   parcel_index *columns; /* [column_count] where each column's first value is, as the schema laid it out */
   uint64_t seed;         /* of the checksums (io/ledger_impl.h) */
   parcel_ledger_batch *batch; /* this rank's entries on their way there; flushed by the results */
+  bool is_incoherent;         /* there are several hosts, and they may not see at once what others write */
 } parcel_store_site;
 
 /** A plain value; what may be NULL says so. */

@@ -121,6 +121,8 @@ class Slurm:
             cpus=os.cpu_count(),
         )
         (self.folder / "slurm.conf").write_text(text)
+        # slurmd looks for cgroups although nothing uses them, and does not start where none are mounted.
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n")
 
     def start(self):
         munge = self.folder / "munge"

@@ -46,7 +46,8 @@ typedef struct parcel_results parcel_results;
 
 /** How bytes get into the file. The file is the same. */
 typedef enum parcel_io_mode {
-  PARCEL_IO_AUTO,      /* collective on NFS, with a notice; else direct */
+  PARCEL_IO_AUTO,      /* collective, with a notice, where several hosts write on NFS or
+                          another file system not known to be coherent; else direct */
   PARCEL_IO_DIRECT,    /* each thread writes its blocks to their places by itself */
   PARCEL_IO_COLLECTIVE /* for file systems where hosts do not see at once what others wrote: through parallel
                           HDF5, which is slower; compressed columns as ever, but rank 0 writes the ledger of
