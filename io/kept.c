@@ -284,10 +284,10 @@ parcel_status parcel__kept_find(parcel_results *results)
 
 parcel_status parcel__kept_compare(parcel_results *results)
 {
-  static const parcel_results_options nobody_asks = PARCEL_RESULTS_OPTIONS_INIT;
   const parcel_results_history history = results->history;
   uint64_t *done = results->done;
-  parcel_status status = parcel__kept_find(results, &nobody_asks);
+  results->observe = NULL; /* it has seen all blocks */
+  parcel_status status = parcel__kept_find(results);
   const parcel_index damaged = results->history.damaged;
   if (!status)
     free(results->done);

@@ -10,10 +10,11 @@ static parcel_status share_digits(const parcel_world *world, char digits[PARCEL_
   const bool is_root = parcel_world_rank(world) == 0;
   const parcel_status status =
       parcel_world_follow_root(world, is_root ? parcel__plain_draw(digits) : PARCEL_OK);
-  return status ? status
-                : parcel_mpi_check(
-                      MPI_Bcast(digits, PARCEL_PLAIN_DIGITS_SIZE, MPI_CHAR, 0, parcel_world_comm(world)),
-                      "MPI_Bcast of a file's name");
+  return status
+             ? status
+             : parcel_world_check_mpi(
+                   world, MPI_Bcast(digits, PARCEL_PLAIN_DIGITS_SIZE, MPI_CHAR, 0, parcel_world_comm(world)),
+                   "MPI_Bcast of a file's name");
 }
 
 static parcel_status open_own(const parcel_world *world, const char *name, int *out)
