@@ -1,6 +1,6 @@
 /* Compiled only where PARCEL_FAULTS is on, into each library that has points. The environment is read
- * once, when the library is loaded; the counters are per fault, so that "the third time" means the same whatever
- * else is asked for. */
+ * once, when the library is loaded; the counters are per fault, so that "the third time" means the same
+ * whatever else is asked for. */
 #include "fault_impl.h"
 
 #include <errno.h>

@@ -109,7 +109,8 @@ void parcel__pool_follow(parcel__seat *own);
 void parcel__pool_fail_span(parcel__seat *own);
 
 /** Gives the span that a worker is in an outcome, as if the body had returned it. For a cleanup handler
- *  (pthread_cleanup_push) of a body whose thread is ending, and that has done the body's work all the same. */
+ *  (pthread_cleanup_push) of a body whose thread is ending, and that has done the body's work all the same.
+ *  */
 void parcel__pool_outlive(parcel_pool *pool, int worker, parcel_status status);
 
 /** Works on in a loop that own seat has joined, and leaves it. */

@@ -1,5 +1,5 @@
-/* The kernel tells of each thread whether it sleeps and how often it was switched to another (proc(5), task and
- * status). One that sleeps in two looks and was not switched in between has slept all the time. */
+/* The kernel tells of each thread whether it sleeps and how often it was switched to another (proc(5), task
+ * and status). One that sleeps in two looks and was not switched in between has slept all the time. */
 #include "rest_impl.h"
 
 #include <dirent.h>

@@ -283,8 +283,8 @@ static parcel_status run_watched(const parcel_world *world, const parcel_sweep *
   return status;
 }
 
-/* A world that is not watched is for as long as the sweep takes: its main thread may itself be stuck. What this
- * rank cannot have, it does without. */
+/* A world that is not watched is for as long as the sweep takes: its main thread may itself be stuck. What
+ * this rank cannot have, it does without. */
 parcel_status parcel_sweep_run(const parcel_world *world, const parcel_sweep *sweep, parcel_sink sink,
                                const parcel_sweep_options *options, parcel_sweep_report *report)
 {

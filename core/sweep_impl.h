@@ -97,8 +97,8 @@ parcel_index parcel__sweep_index(const parcel_run *run, parcel_index position);
  *  stop or *status forbids. */
 bool parcel__sweep_step(parcel_run *run, parcel_worker *own, parcel_status *status);
 
-/** For a worker whose thread is ending inside the kernel: goes on as parcel__sweep_step does until no block is
- *  left, with the block at hand first, and ends no more, whatever the kernel does. */
+/** For a worker whose thread is ending inside the kernel: goes on as parcel__sweep_step does until no block
+ *  is left, with the block at hand first, and ends no more, whatever the kernel does. */
 PARCEL_MUST_CHECK parcel_status parcel__sweep_outlive(parcel_run *run, parcel_worker *own);
 
 /** The main thread from the first block to the moment when every rank is done or has stopped. Returns how

@@ -84,7 +84,8 @@ static parcel_status judge_process(const demand *own)
   return status ? status : judge(own, left_of(RLIMIT_DATA, "VmData:"), " to a process (ulimit -d)");
 }
 
-/* Ranks of a host are in one control group (a container, a job) or each in its own. Collective over the node. */
+/* Ranks of a host are in one control group (a container, a job) or each in its own. Collective over the node.
+ * */
 static parcel_status judge_group(const parcel_world *world, const demand *own, const demand *host)
 {
   parcel_cgroup_memory memory;

@@ -60,8 +60,8 @@ static bool has_progressed(const parcel_watch *watch, double seen)
   return atomic_load(&watch->seen) != seen || !atomic_load(&watch->step);
 }
 
-/* Ranks that find out together wait for their turns; the launcher ends them when the first has spoken. False if
- * there is progress after all. */
+/* Ranks that find out together wait for their turns; the launcher ends them when the first has spoken. False
+ * if there is progress after all. */
 static bool await_turn(parcel_watch *watch, double seen)
 {
   const int turns = watch->rank < MOST_TURNS ? watch->rank : MOST_TURNS;

@@ -1,10 +1,10 @@
 /** @file
- *  The watch: a thread that calls no MPI and ends the process when its main thread has seen no progress for too
- *  long, whatever that is stuck in.
+ *  The watch: a thread that calls no MPI and ends the process when its main thread has seen no progress for
+ *  too long, whatever that is stuck in.
  *
- *  A rank that waits for others in an agreement cannot tell from its own state whether they are stuck or busy.
- *  So ranks that do long work say now and then that they are alive, along the links of a binary tree, and
- *  those that wait pass it on. */
+ *  A rank that waits for others in an agreement cannot tell from its own state whether they are stuck or
+ *  busy. So ranks that do long work say now and then that they are alive, along the links of a binary tree,
+ *  and those that wait pass it on. */
 #ifndef PARCEL_WATCH_IMPL_H
 #define PARCEL_WATCH_IMPL_H
 
@@ -18,7 +18,8 @@ typedef struct parcel_watch parcel_watch;
 
 /** Starts the thread of this rank, which looks at nothing before the first step. Main thread.
  *
- *  comm  for signs of life, the watch's own; MPI_COMM_NULL: none are sent, and others are waited for no longer
+ *  comm  for signs of life, the watch's own; MPI_COMM_NULL: none are sent, and others are waited for no
+ *  longer
  *        than `seconds`
  *  Errors: MEMORY, SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__watch_open(MPI_Comm comm, int rank, double seconds,

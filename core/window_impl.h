@@ -14,8 +14,8 @@
 /** Bytes that are free there; INT64_MAX if that cannot be told, or if MPI puts its memory elsewhere. */
 int64_t parcel__window_room(void);
 
-/** Whether there is room on this host for a window of so many bytes. To be agreed on before any rank allocates
- *  it: MPI does not tell the others where one runs out of it, and they wait for ever.
+/** Whether there is room on this host for a window of so many bytes. To be agreed on before any rank
+ *  allocates it: MPI does not tell the others where one runs out of it, and they wait for ever.
  *
  *  Errors: SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__window_check_room(size_t bytes);

@@ -317,8 +317,8 @@ typedef struct verdict {
   char text[PARCEL_ERROR_SIZE];
 } verdict;
 
-/* Agreements are where ranks wait for each other. One that is watched must tell those that are busy from those
- * that are stuck meanwhile. */
+/* Agreements are where ranks wait for each other. One that is watched must tell those that are busy from
+ * those that are stuck meanwhile. */
 static bool is_watched(const parcel_world *world)
 {
   return world->notes && parcel__watch_is_shared(world->notes->watch);

@@ -11,8 +11,8 @@
 /** True at MPI_THREAD_SINGLE: no thread but the main one may exist. */
 bool parcel__world_is_single(const parcel_world *world);
 
-/** Tells parcel_last_error() of this rank and ends the job, as parcel_world_check_mpi does: for what goes wrong
- *  on a rank that has no way to tell the others, which wait for it. */
+/** Tells parcel_last_error() of this rank and ends the job, as parcel_world_check_mpi does: for what goes
+ *  wrong on a rank that has no way to tell the others, which wait for it. */
 _Noreturn void parcel__world_abandon(const parcel_world *world);
 
 /** The ranks of this host. Owns: the world. */

@@ -111,7 +111,8 @@ static parcel_status make_fresh(const parcel_file *file, int *out)
 }
 
 /* fallocate and not posix_fallocate: where a file system cannot reserve, glibc would write into every page
- * instead. In pieces, for a request to stop to be heard; on some file systems a signal ends the call itself. */
+ * instead. In pieces, for a request to stop to be heard; on some file systems a signal ends the call itself.
+ * */
 static parcel_status reserve(const parcel_file *file, int fd, parcel_index bytes)
 {
   parcel_status status = PARCEL_OK;

@@ -12,9 +12,9 @@ PARCEL_MUST_CHECK parcel_status parcel__claim_check(const parcel_file *file, boo
 /** Refuses a .part that cannot or must not be replaced. The lock is held.  Errors: EXISTS, INVALID, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__claim_check_part(const parcel_file *file, bool replaces);
 
-/** Makes an empty file with room for `bytes` under its fresh name, as private as a finished file that is there.
- *  An existing .part is removed if it is to be replaced, and what runs have left beside it. The room is
- *  reserved where the file system can do so cheaply. The lock is held.
+/** Makes an empty file with room for `bytes` under its fresh name, as private as a finished file that is
+ *  there. An existing .part is removed if it is to be replaced, and what runs have left beside it. The room
+ *  is reserved where the file system can do so cheaply. The lock is held.
  *
  *  Owns: *out is the caller's, for close.
  *  Errors: SPACE (the limit on the size of files included), IO; no file is left then. */

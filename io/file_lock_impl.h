@@ -1,6 +1,6 @@
 /** @file
- *  One run at a time writes an output: it holds a lock on a file of its own, PATH.part.lock, for as long as it
- *  lives. The bytes of the .part have no lock: MPI-IO locks those by itself, and would wait for ever.
+ *  One run at a time writes an output: it holds a lock on a file of its own, PATH.part.lock, for as long as
+ *  it lives. The bytes of the .part have no lock: MPI-IO locks those by itself, and would wait for ever.
  *
  *  The lock is of the open file description (Linux's OFD locks). It ends with the process, however that ends,
  *  and works across hosts wherever the file system has locks. Where it has none, the text in the file, its
@@ -19,8 +19,8 @@ char *parcel__lock_owner(char text[PARCEL_OWNER_SIZE]);
 /** Takes the lock of an output.
  *
  *  Owns: *out is the caller's, for parcel__lock_release.
- *  Errors: EXISTS (another run holds it; the text names process, host and start); IO, SPACE, INVALID (its name
- *  is taken by something else than a regular file). */
+ *  Errors: EXISTS (another run holds it; the text names process, host and start); IO, SPACE, INVALID (its
+ *  name is taken by something else than a regular file). */
 PARCEL_MUST_CHECK parcel_status parcel__lock_take(const parcel_file *file, int *out);
 
 /** Whether the lock still has its name: nobody can have taken another one. */

@@ -6,6 +6,8 @@
 
 #include <parcel/base.h>
 
+#include "text_impl.h"
+
 parcel_hdf5_printing parcel__hdf5_silence(void)
 {
   parcel_hdf5_printing before = {NULL, NULL};
@@ -64,7 +66,7 @@ bool parcel__hdf5_add_attribute(hid_t object, const char *name, hid_t type, cons
 bool parcel__hdf5_add_text_attribute(hid_t object, const char *name, const char *text, size_t size)
 {
   char cut[PARCEL_HDF5_LONGEST_ATTRIBUTE] = "";
-  snprintf(cut, sizeof cut, "%s", text);
+  parcel__text_copy(cut, sizeof cut, text);
   const hid_t type = parcel__hdf5_text_type(size > 0 ? size : strlen(cut));
   const bool is_added = parcel__hdf5_add_attribute(object, name, type, cut);
   H5Tclose(type);
@@ -106,10 +108,21 @@ hid_t parcel__hdf5_ordered(hid_t class)
   return creation;
 }
 
-/* Its closing zero is kept, since netCDF takes a text of one byte for a char. */
-bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size_t size)
+/* The text as UTF-8. The caller frees it; NULL for want of memory. */
+static char *make_valid(const char *text)
 {
-  const hid_t type = parcel__hdf5_text_type(size > 0 ? size : strlen(text) + 1);
+  const size_t size = 3 * strlen(text) + 1;
+  char *valid = malloc(size);
+  if (valid)
+    parcel__text_copy(valid, size, text);
+  else
+    parcel_fail(PARCEL_MEMORY, "no memory for a text of %zu bytes", size);
+  return valid;
+}
+
+static bool add_valid_text(hid_t where, const char *name, const char *text, size_t size)
+{
+  const hid_t type = parcel__hdf5_text_type(size);
   const hid_t space = H5Screate(H5S_SCALAR);
   const hid_t layout = parcel__hdf5_ordered(H5P_DATASET_CREATE);
   const hid_t dataset = H5Dcreate2(where, name, type, space, H5P_DEFAULT, layout, H5P_DEFAULT);
@@ -121,6 +134,15 @@ bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size
   H5Sclose(space);
   H5Tclose(type);
   return is_written;
+}
+
+/* Its closing zero is kept, since netCDF takes a text of one byte for a char. */
+bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size_t size)
+{
+  char *valid = make_valid(text);
+  const bool is_added = valid && add_valid_text(where, name, valid, size > 0 ? size : strlen(valid) + 1);
+  free(valid);
+  return is_added;
 }
 
 bool parcel__hdf5_set_text_attribute(hid_t file, const char *name, const char *text)

@@ -1,6 +1,6 @@
 /** @file
- *  HDF5 files through a descriptor that the caller holds: what is written goes to that very file, whatever its
- *  name stands for by then. One thread at a time. */
+ *  HDF5 files through a descriptor that the caller holds: what is written goes to that very file, whatever
+ *  its name stands for by then. One thread at a time. */
 #ifndef PARCEL_HDF5_FILE_IMPL_H
 #define PARCEL_HDF5_FILE_IMPL_H
 

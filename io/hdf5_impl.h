@@ -47,8 +47,8 @@ bool parcel__hdf5_add_text_attribute(hid_t object, const char *name, const char 
  *  crashes. No times, with which a write would change the header. The caller closes them. */
 hid_t parcel__hdf5_ordered(hid_t class);
 
-/** Adds a scalar dataset: attributes are limited in size, texts here are not.
- *  size: bytes to reserve; 0 for as many as the text has, and its closing zero */
+/** Adds a scalar dataset: attributes are limited in size, texts here are not. What is not UTF-8 becomes
+ *  U+FFFD. size: bytes to reserve; 0 for as many as the text has, and its closing zero */
 bool parcel__hdf5_add_text(hid_t where, const char *name, const char *text, size_t size);
 
 /** Overwrite a text in place, cut to as many bytes as were reserved. */

@@ -32,8 +32,8 @@ PARCEL_MUST_CHECK parcel_status parcel__plain_open(const char *path, int flags, 
  *  Errors: IO, SPACE, MEMORY, SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__plain_make_beside(const char *path, char **name, int *out);
 
-/** Renames what parcel__plain_make_beside has made to path, with the mode, owner and group of the file that it
- *  replaces.  Errors: INVALID (path is a link, or not a regular file); IO. */
+/** Renames what parcel__plain_make_beside has made to path, with the mode, owner and group of the file that
+ *  it replaces.  Errors: INVALID (path is a link, or not a regular file); IO. */
 PARCEL_MUST_CHECK parcel_status parcel__plain_replace(const char *name, int fd, const char *path);
 
 /** Refuses a name under which there is something else than a regular file.

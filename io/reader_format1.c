@@ -1,8 +1,9 @@
 /* The failures table of a file of format 1. Parcel 0.1 reserved its room when the file was made, and set the
- * extents of its datasets in their headers, which are of version 1, without a checksum. HDF5 1.10.8 crashes on
- * damaged ones, and 1.14 refuses a dataset that has more room than its extent. So the headers are read without
- * HDF5 (HDF5 File Format Specification 3.0, IV.A.2): a dataspace message of version 1 is 8 bytes, then the
- * extents; a layout message of version 3 and class 1 says where the values are, and how many bytes. */
+ * extents of its datasets in their headers, which are of version 1, without a checksum. HDF5 1.10.8 crashes
+ * on damaged ones, and 1.14 refuses a dataset that has more room than its extent. So the headers are read
+ * without HDF5 (HDF5 File Format Specification 3.0, IV.A.2): a dataspace message of version 1 is 8 bytes,
+ * then the extents; a layout message of version 3 and class 1 says where the values are, and how many bytes.
+ * */
 #include <inttypes.h>
 
 #include "header_impl.h"

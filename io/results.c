@@ -193,7 +193,8 @@ static parcel_status open_packed_store(parcel_results *results)
                                   is_resumed ? PARCEL_SPOOL_RESUMES : PARCEL_SPOOL_NEW, &results->store);
 }
 
-/* Rank 0 alone writes the ledger where hosts might undo each other's entries, unless all write it together. */
+/* Rank 0 alone writes the ledger where hosts might undo each other's entries, unless all write it together.
+ * */
 static parcel_status open_relay(parcel_results *results, parcel_io_mode mode)
 {
   const parcel_store_site *site = &results->site;

@@ -71,8 +71,8 @@ static bool abandon_file(parcel_results *results, parcel_status outcome)
 }
 
 /* Where hosts do not see at once what others write, they do after all have synced and each has opened the
- * file again. Values that hosts have overwritten for each other are found before the file gets its name; those
- * of compressed columns were written by rank 0 alone. */
+ * file again. Values that hosts have overwritten for each other are found before the file gets its name;
+ * those of compressed columns were written by rank 0 alone. */
 static parcel_status look_again(parcel_results *results)
 {
   const parcel_store_site *site = &results->site;

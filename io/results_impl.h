@@ -62,8 +62,8 @@ PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results);
 PARCEL_MUST_CHECK parcel_status parcel__results_observe(const parcel_results *results,
                                                         const parcel_block *block);
 
-/** Compares the values of all blocks that the ledger calls done with their checksums once more, and removes the
- *  entries of those that others have overwritten. Collective.
+/** Compares the values of all blocks that the ledger calls done with their checksums once more, and removes
+ *  the entries of those that others have overwritten. Collective.
  *
  *  Errors: IO (there are some); MEMORY, MPI, SYSTEM. */
 PARCEL_MUST_CHECK parcel_status parcel__kept_compare(parcel_results *results);

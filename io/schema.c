@@ -24,6 +24,7 @@
 #include "schema_object_impl.h"
 #include "seal_impl.h"
 #include "table_impl.h"
+#include "text_impl.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "results are written as they are in memory, and the file is little-endian"
@@ -282,11 +283,13 @@ static bool add_provenance(hid_t file, const parcel_provenance *provenance)
 static bool add_root_attributes(hid_t file, const parcel_schema *schema)
 {
   char title[TITLE_SIZE];
+  char line[HISTORY_SIZE];
   char history[HISTORY_SIZE];
   const int32_t format = PARCEL_SCHEMA_FORMAT;
-  snprintf(title, sizeof title, "%s", schema->title);
-  snprintf(history, sizeof history, "%s: %s", parcel__provenance_get(schema->provenance, "start_time"),
+  parcel__text_copy(title, sizeof title, schema->title);
+  snprintf(line, sizeof line, "%s: %s", parcel__provenance_get(schema->provenance, "start_time"),
            parcel__provenance_get(schema->provenance, "command_line"));
+  parcel__text_copy(history, sizeof history, line);
   return parcel__hdf5_add_text_attribute(file, "title", title, 0) &&
          parcel__hdf5_add_text_attribute(file, "history", history, 0) &&
          parcel__hdf5_add_text_attribute(file, "source", "Parcel " PARCEL_VERSION, 0) &&

@@ -30,8 +30,8 @@ typedef struct parcel_schema {
   const parcel_provenance *provenance;
 } parcel_schema;
 
-/** Lays out an existing file, open as fd, whose bytes do not count: everything but the results is in it afterwards, and room for those is
- *  made.
+/** Lays out an existing file, open as fd, whose bytes do not count: everything but the results is in it
+ *  afterwards, and room for those is made.
  *
  *  ledger    where its first entry is, in bytes from the file's start
  *  columns   [column_count] where each column's first value is; 0 for compressed ones, which have no place

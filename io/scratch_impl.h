@@ -7,8 +7,8 @@
 
 #include "file_impl.h"
 
-/** Makes it on the disk of `path`. Until all ranks have it open its name is path, a dot, and digits that nobody
- *  can guess. Collective.
+/** Makes it on the disk of `path`. Until all ranks have it open its name is path, a dot, and digits that
+ *  nobody can guess. Collective.
  *
  *  path  this rank's name for a file that all ranks share
  *  file  its .part is that name then, for messages

@@ -8,8 +8,8 @@
 
 #include "journal_impl.h"
 
-/** Says that this process goes on with the file: running, no end, its owner. A failures table is emptied: what
- *  it had is in the journals.
+/** Says that this process goes on with the file: running, no end, its owner. A failures table is emptied:
+ *  what it had is in the journals.
  *
  *  fd  of file->part, open for reading and writing
  *  Errors: HDF5, IO, SPACE. */

@@ -189,8 +189,8 @@ static void write_entries(collective *store)
   }
 }
 
-/* Whether the values of this round are in the file: a rank's may be written by another, which alone knows that
- * it failed. */
+/* Whether the values of this round are in the file: a rank's may be written by another, which alone knows
+ * that it failed. */
 static bool has_written_values(collective *store)
 {
   int failed = store->status != PARCEL_OK;

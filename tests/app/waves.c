@@ -4,7 +4,8 @@
  *        waves FILE RANGE sign SIGN          the vectors are multiplied by SIGN
  *        waves FILE RANGE fail K             multiples of K fail, and are on record
  *        waves FILE RANGE compress LEVEL     the columns are deflated
- *        waves FILE RANGE hold PATH          one thread a rank; with a status file; the last index waits until
+ *        waves FILE RANGE hold PATH          one thread a rank; with a status file; the last index waits
+ *        until
  *                                            PATH is there
  *        waves FILE RANGE hide PATH          the same without a status file */
 #include <math.h>

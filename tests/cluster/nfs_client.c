@@ -1,10 +1,12 @@
-/* nfs_client SERVER MOUNTPOINT: shows a folder through FUSE as an NFS client would, in the foreground until it is
- * unmounted. Two of them are two hosts that do not see each other's pages:
+/* nfs_client SERVER MOUNTPOINT: shows a folder through FUSE as an NFS client would, in the foreground until
+ * it is unmounted. Two of them are two hosts that do not see each other's pages:
  *
- *  - What is written stays here until the file is synced, closed, locked or unlocked. Then whole pages of 4 KiB go to
+ *  - What is written stays here until the file is synced, closed, locked or unlocked. Then whole pages of 4
+ *  KiB go to
  *    the server, with whatever this client believes about the bytes that it did not write.
- *  - What was read, and a file's size, stay as they were until the file is opened again or locked (close-to-open).
- *  - Locks are the server's. Renaming cannot spare a name that is taken, and no file can be without a name. */
+ *  - What was read, and a file's size, stay as they were until the file is opened again or locked
+ *  (close-to-open). - Locks are the server's. Renaming cannot spare a name that is taken, and no file can be
+ *  without a name. */
 #define FUSE_USE_VERSION 312
 
 #include <dirent.h>

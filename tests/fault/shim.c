@@ -4,12 +4,17 @@
  *   SHIM      function:path:nth[+]:what[:rank], several of them separated by commas
  *   SHIM_LOG  set: a line on stderr for each call that is hit
  *
- *   function  in lower case: pwrite, write, pread, fsync, rename, renameat2, open, ftruncate, fallocate, close,
- *             copy_file_range, unlink, fcntl (locks only), pthread_create, fork, mmap, mpi_bcast, mpi_allreduce ...
+ *   function  in lower case: pwrite, write, pread, fsync, rename, renameat2, open, ftruncate, fallocate,
+ *   close,
+ *             copy_file_range, unlink, fcntl (locks only), pthread_create, fork, mmap, mpi_bcast,
+ *             mpi_allreduce ...
  *   path      a part of the file's name; * is any, and all there is for functions without a file
- *   nth       the call that is hit, counted from 1 over those of the rank that fit; with + all that follow, too
- *   what      an error number of the system or of MPI; `short`: half of the bytes, of calls that can; or, before
- *             the call is made as usual, `pause`: 0.01 s, or a signal to oneself: stop, kill, term, int, usr1, usr2
+ *   nth       the call that is hit, counted from 1 over those of the rank that fit; with + all that follow,
+ *   too
+ *   what      an error number of the system or of MPI; `short`: half of the bytes, of calls that can; or,
+ *   before
+ *             the call is made as usual, `pause`: 0.01 s, or a signal to oneself: stop, kill, term, int,
+ *             usr1, usr2
  *   rank      in the launcher's MPI_COMM_WORLD; left out: any */
 #include <dlfcn.h>
 #include <errno.h>

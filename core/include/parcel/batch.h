@@ -14,8 +14,8 @@ extern "C" {
  *  limit, and, after a warning, where the end cannot be learned. Collective.
  *
  *  Knows Slurm (SLURM_JOB_END_TIME, else `squeue`; of an array the member's own end, of a heterogeneous job
- *  its first part's) and PBS (`qstat -f`). Rank 0 asks, and waits for an answer no longer than 5 s. The result
- *  does not age: ask once.
+ *  its first part's) and PBS (`qstat -f`). Rank 0 asks, and waits for an answer no longer than 5 s. The
+ *  result does not age: ask once.
  *  Errors: MPI. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_batch_deadline(const parcel_world *world, double *out);
 

@@ -38,8 +38,8 @@ PARCEL_API const parcel_signals *parcel_signals_catch(void);
  *  that somebody else has set since; `stop` and `inspect` become 0. From the main thread. */
 PARCEL_API void parcel_signals_release(void);
 
-/** For work that takes long, every so often: whether it may go on. STOPPED once a caught signal has asked for a
- *  stop; otherwise it counts as progress (parcel_world_set_stall_seconds). Any thread.
+/** For work that takes long, every so often: whether it may go on. STOPPED once a caught signal has asked for
+ *  a stop; otherwise it counts as progress (parcel_world_set_stall_seconds). Any thread.
  *
  *  doing  for the text: "stopped early by SIGTERM while DOING" */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_signals_check(const char *doing);

@@ -43,8 +43,8 @@ extern "C" {
  *  The server and the workers end with this process, however it ends. They are in a session of their own:
  *  what a terminal sends to a foreground job (interrupt, hang up) reaches this process only, which decides.
  *
- *  Threads that exist already, as those that a library has started when it was loaded, must rest: up to 2 s are
- *  waited for that. They are not there in the workers. What a library does about that is its own matter:
+ *  Threads that exist already, as those that a library has started when it was loaded, must rest: up to 2 s
+ *  are waited for that. They are not there in the workers. What a library does about that is its own matter:
  *  OpenBLAS starts new ones; one that does not know fork waits for them for ever, and one whose thread slept
  *  with a lock held leaves it held. Such a library is best told to use one thread.
  *

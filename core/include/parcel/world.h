@@ -69,12 +69,12 @@ PARCEL_API void parcel_world_set_quiet(parcel_world *world, bool is_quiet);
  *  Errors: INVALID on a rank of several threads where MPI allows but one (MPI_THREAD_SINGLE); MPI. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_check_threads(const parcel_world *world, int threads);
 
-/** From now on a thread of its own, which calls no MPI, watches over this rank. Where the rank sees no progress
- *  for so long in what all ranks do together (opening, comparing and completing results, sweeps, writing
- *  together, the end), because another one is stuck or stopped, it says in which step it is, and the process
- *  ends with exit code 1, which ends the job; unfinished results can be resumed. Progress of any rank counts,
- *  wherever they wait for each other; a single call of the system that takes longer, such as bringing a large
- *  file to the disk, does not show any. Once for a world, before its results are opened. Collective.
+/** From now on a thread of its own, which calls no MPI, watches over this rank. Where the rank sees no
+ *  progress for so long in what all ranks do together (opening, comparing and completing results, sweeps,
+ *  writing together, the end), because another one is stuck or stopped, it says in which step it is, and the
+ *  process ends with exit code 1, which ends the job; unfinished results can be resumed. Progress of any rank
+ *  counts, wherever they wait for each other; a single call of the system that takes longer, such as bringing
+ *  a large file to the disk, does not show any. Once for a world, before its results are opened. Collective.
  *
  *  seconds  the longest that any rank names counts; 0 everywhere: nobody watches, as at first. Without effect
  *           where MPI allows one thread only (MPI_THREAD_SINGLE)
@@ -82,8 +82,8 @@ PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_check_threads(const parc
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_world_set_stall_seconds(parcel_world *world,
                                                                           double seconds);
 
-/** Says what the ranks are at from now on, for the watch: "the output is opened"; NULL: nothing that it should
- *  watch. Between Parcel's own calls nothing is. That a step is called is progress. Main thread.
+/** Says what the ranks are at from now on, for the watch: "the output is opened"; NULL: nothing that it
+ *  should watch. Between Parcel's own calls nothing is. That a step is called is progress. Main thread.
  *
  *  step  a constant: it is not copied
  *  Returns what they were at before, to be set again. */

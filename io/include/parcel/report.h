@@ -7,9 +7,9 @@
  *      const parcel_report report = {.sweep = &sweep, .trace = trace, .file = "wave.h5", .outcome = status};
  *      status = parcel_report_write(world, &report, "wave.html");
  *
- *  Files are made beside their place and renamed, so a report is whole or absent; one that is replaced hands on
- *  its mode and owner, and a symbolic link is refused. All but parcel_report_print
- *  need a library built with jansson. */
+ *  Files are made beside their place and renamed, so a report is whole or absent; one that is replaced hands
+ *  on its mode and owner, and a symbolic link is refused. All but parcel_report_print need a library built
+ *  with jansson. */
 #ifndef PARCEL_REPORT_H
 #define PARCEL_REPORT_H
 
