@@ -20,6 +20,8 @@
 #include "fault_impl.h"
 #include "hdf5_impl.h"
 
+enum { MOST_PATH_BYTES = 224 };
+
 /* Several MPI libraries go wrong in silence above 2^31 - 4096 bytes in one call. */
 static const parcel_index default_round_bytes = (parcel_index)1 << 30;
 
@@ -412,13 +414,27 @@ static collective *make_store(const parcel_store_site *site, parcel_index round_
   return store;
 }
 
+/* Open MPI 4.1 and 5 make up names of their own from a file's (sharedfp/lockedfile), in 256 bytes. */
+static parcel_status check_path(const parcel_store_site *site)
+{
+  const size_t bytes = strlen(site->file.part);
+  if (bytes <= MOST_PATH_BYTES)
+    return PARCEL_OK;
+  return parcel_fail(
+      PARCEL_INVALID,
+      "the output's path is too long to be written together: with '.part' it has %zu bytes, and "
+      "MPI libraries take %d; use a shorter one",
+      bytes, MOST_PATH_BYTES);
+}
+
 parcel_status parcel__store_collective_open(const parcel_store_site *site, parcel_index round_bytes,
                                             parcel_store *out)
 {
   const parcel_world *world = site->world;
   collective *store = make_store(site, round_bytes);
   parcel_status status =
-      store ? PARCEL_OK : parcel_fail(PARCEL_MEMORY, "no memory to write '%s' together", site->file.part);
+      store ? check_path(site)
+            : parcel_fail(PARCEL_MEMORY, "no memory to write '%s' together", site->file.part);
   if ((status = parcel_world_agree(world, status))) {
     if (store)
       close_store(store);

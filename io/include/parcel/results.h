@@ -119,7 +119,12 @@ typedef struct parcel_results_options {
  *  world, sweep   outlive the results
  *  options        NULL for the defaults
  *  Owns: *out is the caller's, for parcel_results_close.
- *  Errors: EXISTS (PATH or PATH.part, unless options.replaces); IO (no such folder, no permission, PATH is
+ *  path  resolved at once: where the process goes later does not matter. A symbolic link is refused:
+ *        name its target; links to folders are followed. PATH.part.lock is locked until the results are
+ *        closed. A file that is replaced hands on its mode, and its owner and group where the system allows
+ *        it.
+ *  Errors: EXISTS (PATH or PATH.part, unless options.replaces; another run is making it); INVALID (a symbolic
+ *  link; a name so long that what lies beside it cannot be made); IO (no such folder, no permission, PATH is
  *  a folder); SPACE (the disk cannot hold the file); HDF5; as parcel_sweep_grid. The same on every rank,
  *  and nothing is left. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_results_create(const parcel_world *world,
@@ -145,7 +150,8 @@ PARCEL_API parcel_sink parcel_results_sink(parcel_results *results);
 
 /** Ends the file. Collective. With outcome PARCEL_OK: checks that every block is in the ledger, brings all
  *  bytes to the disk, marks the file complete and renames PATH.part to PATH. Otherwise PATH.part stays,
- *  marked stopped or failed; it is removed if a failure left no finished block in it.
+ *  marked stopped or failed; it is removed if a failure left no finished block in it. If PATH.part was
+ *  removed or replaced by others meanwhile, nothing is published, and what has its name now is left alone.
  *
  *  outcome   how the work ended, the same on every rank; with *results NULL it is only returned
  *  Returns outcome if that is a failure (its text is kept), else how the closing went. *results becomes
