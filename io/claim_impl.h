@@ -6,10 +6,10 @@
 #include "file_impl.h"
 
 /** Refuses an output that cannot or must not be made: a folder, a link, an existing file that must not be
- *  replaced.  Errors: EXISTS, INVALID, IO. */
+ *  replaced.  Errors: EXISTS, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__claim_check(const parcel_file *file, bool replaces);
 
-/** Refuses a .part that cannot or must not be replaced. The lock is held.  Errors: EXISTS, INVALID, IO. */
+/** Refuses a .part that cannot or must not be replaced. The lock is held.  Errors: EXISTS, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__claim_check_part(const parcel_file *file, bool replaces);
 
 /** Makes an empty file with room for `bytes` under its fresh name, as private as a finished file that is

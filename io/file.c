@@ -69,7 +69,7 @@ static parcel_status name_files(const char *folder, const char *name, parcel_fil
     file->path = NULL;
   if (!file->path || asprintf(&file->part, "%s.part", file->path) < 0)
     file->part = NULL;
-  if (!file->part || asprintf(&file->fresh, "%s" PARCEL_FILE_FRESH "%s", file->part, digits) < 0)
+  if (!file->part || asprintf(&file->fresh, "%s" PARCEL_FILE_FRESH ".%s", file->part, digits) < 0)
     file->fresh = NULL;
   if (!file->fresh || asprintf(&file->lock, "%s.lock", file->part) < 0)
     file->lock = NULL;

@@ -10,8 +10,8 @@
 
 #include "plain_impl.h"
 
-/** What follows the name of a .part in its fresh name, before the digits. */
-#define PARCEL_FILE_FRESH ".new."
+/** What follows the name of a .part in its fresh name, before a dot and the digits. */
+#define PARCEL_FILE_FRESH ".new"
 
 /** The names of one output, absolute: they mean the same file wherever the process goes. */
 typedef struct parcel_file {
@@ -71,7 +71,7 @@ PARCEL_MUST_CHECK parcel_status parcel__file_check_part(const parcel_file *file,
 
 /** Gives the .part, open as fd, its final name, and mode, owner and group of a file that it replaces.
  *
- *  Errors: EXISTS; IO (the .part has been lost included); INVALID (a link has the final name). */
+ *  Errors: EXISTS (a link included); IO (the .part has been lost included). */
 PARCEL_MUST_CHECK parcel_status parcel__file_publish(const parcel_file *file, int fd, bool replaces);
 
 /** Brings the final name to the disk, after which no power cut undoes it.  Errors: IO, MEMORY. */

@@ -19,8 +19,8 @@ char *parcel__lock_owner(char text[PARCEL_OWNER_SIZE]);
 /** Takes the lock of an output.
  *
  *  Owns: *out is the caller's, for parcel__lock_release.
- *  Errors: EXISTS (another run holds it; the text names process, host and start); IO, SPACE, INVALID (its
- *  name is taken by something else than a regular file). */
+ *  Errors: EXISTS (another run holds it; the text names process, host and start; or its name is a
+ *  link); IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__lock_take(const parcel_file *file, int *out);
 
 /** Whether the lock still has its name: nobody can have taken another one. */

@@ -32,7 +32,7 @@ static parcel_status refuse(const char *path)
   if (lstat(path, &info) != 0 || S_ISREG(info.st_mode))
     return PARCEL_OK;
   if (S_ISLNK(info.st_mode))
-    return parcel_fail(PARCEL_INVALID,
+    return parcel_fail(PARCEL_EXISTS,
                        "'%s' is a symbolic link, which is not followed; remove it, or name its target", path);
   if (S_ISDIR(info.st_mode))
     return parcel_fail(PARCEL_IO, "cannot write '%s': it is a folder; name a file", path);

@@ -22,7 +22,7 @@ PARCEL_MUST_CHECK parcel_status parcel__plain_draw(char digits[PARCEL_PLAIN_DIGI
  *
  *  flags  of open(2); with O_CREAT, mode counts
  *  Owns: *out is the caller's, for close.
- *  Errors: IO (errno is ENOENT if it is missing), SPACE. */
+ *  Errors: IO (errno is ENOENT if it is missing), SPACE, EXISTS (a link). */
 PARCEL_MUST_CHECK parcel_status parcel__plain_open(const char *path, int flags, mode_t mode, int *out);
 
 /** Makes an empty file beside path, open for reading and writing, to be renamed to path or removed.
@@ -33,14 +33,14 @@ PARCEL_MUST_CHECK parcel_status parcel__plain_open(const char *path, int flags, 
 PARCEL_MUST_CHECK parcel_status parcel__plain_make_beside(const char *path, char **name, int *out);
 
 /** Renames what parcel__plain_make_beside has made to path, with the mode, owner and group of the file that
- *  it replaces.  Errors: INVALID (path is a link, or not a regular file); IO. */
+ *  it replaces.  Errors: EXISTS (path is a link); IO. */
 PARCEL_MUST_CHECK parcel_status parcel__plain_replace(const char *name, int fd, const char *path);
 
 /** Refuses a name under which there is something else than a regular file.
  *
  *  exists  whether there is one
  *  info    of it
- *  Errors: INVALID, IO. */
+ *  Errors: EXISTS (a link), IO. */
 PARCEL_MUST_CHECK parcel_status parcel__plain_look(const char *path, bool *exists, struct stat *info);
 
 /** Whether path names the file that is open as fd. */

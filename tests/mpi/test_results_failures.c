@@ -85,7 +85,7 @@ static void a_dangling_link_counts_as_existing(void **state)
 {
   const results_fixture *fixture = *state;
   assert_root(symlink("/no/such/file", fixture->path) == 0);
-  check_refused(fixture, fixture->path, PARCEL_EXISTS, "exists");
+  check_refused(fixture, fixture->path, PARCEL_EXISTS, "is a symbolic link");
 }
 
 static void a_missing_folder_is_named(void **state)
