@@ -37,13 +37,14 @@ static bool put_value(FILE *stream, const char *name, const char *value)
     return false;
   parcel__text_copy(valid, size, value);
   fprintf(stream, "%s\t", name);
-  for (const char *c = valid; *c; ++c)
+  for (const char *c = valid; *c; ++c) {
     if (*c == '\n')
       fputs("\\n", stream);
     else if (*c == '\\')
       fputs("\\\\", stream);
     else
       fputc(*c, stream);
+  }
   fputc('\n', stream);
   free(valid);
   return true;

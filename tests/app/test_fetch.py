@@ -165,7 +165,7 @@ class FetchTest(ProgramTest):
             self.write_list(urls)
             outcome = self.fetch("--force", "--timeout=0.5", "-v", ranks=ranks)
             self.assertEqual(outcome.code, 3, outcome.stderr)
-            self.assertIn("complete, but 10 of 12 indices failed, listed in fetched.h5", outcome.stderr)
+            self.assertIn("complete, but 10 of 12 indices failed, listed in ", outcome.stderr)
             self.assertIn("2 URLs fetched, 10 failed", outcome.stdout)
             failures = self.failures()
             self.assertEqual(sorted(failures), [n for n, cause in enumerate(causes) if cause])
