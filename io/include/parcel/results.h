@@ -14,7 +14,8 @@
  *      /parcel/seal_word   the dimension of the seal
  *      /parcel/block       the dimension of the ledger
  *      /parcel/ledger      per block: checksum, time, rank, state
- *      /parcel/failures    index, code, message of each failed index, along the dimension failure
+ *      /parcel/failures    index, code, message (characters) of each failed index, along the dimension
+ *                          failure; only where an index has failed
  *      /parcel/provenance  command_line, range, kernel, versions, hosts, ..., each a string
  *
  *  The seal is 64-bit numbers: the bytes "PARSEAL1"; how many numbers there are; their own XXH3-64, taken
@@ -89,9 +90,10 @@ typedef struct parcel_results_options {
    *  there is neither. The block grid is then that of the file. */
   bool resumes;
 
-  /** Indices that fail go on record (parcel_sink.keeps_failures); the columns then have a _FillValue. */
+  /** Indices that fail go on record (parcel_sink.keeps_failures); if any does, the columns have a
+   *  _FillValue. */
   bool keeps_failures;
-  parcel_index max_failures; /* that the file has room for; 0: 10,000 */
+  parcel_index max_failures; /* ignored: a file has room for any number; the sweep has the limit */
 
   /** Computes exactly the indices again that failed in the complete file PATH, which is replaced in the
    *  moment that all of them have been tried; then updates its values, checksums and failures table.
