@@ -146,7 +146,7 @@ class Replacing(ProgramTest):
 
     def test_failure_keeps_the_old_file(self):
         outcome = self.run_program("--force", "1..4000000", **limit_file_size(2**24))
-        self.assert_refused(outcome, 1, "File too large")
+        self.assert_refused(outcome, 1, "the limit on the size of files")
         self.assert_old_file_is_untouched()
 
     def test_stop_keeps_the_old_file(self):
