@@ -42,7 +42,8 @@
   X("results.rename")   /* FILE.part becomes FILE */                                                         \
   X("results.folder")   /* the folder is brought to the disk, after that */                                  \
   X("results.copy")     /* a file is copied through memory, where the system cannot copy it */               \
-  X("hdf5.write")       /* HDF5 writes a piece of a file's structure */
+  X("hdf5.write")       /* HDF5 writes a piece of a file's structure */                                      \
+  X("sample.write")     /* a block of a sample is written */
 
 #ifdef PARCEL_FAULTS
 /** True if the step at this point must fail now; errno says why. Any thread. */
