@@ -13,9 +13,9 @@
  *               kill: the process dies by SIGKILL before the step
  *               stop: it stops by SIGSTOP
  *
- *  A spelling or a point that is not known ends the process as it starts, since a fault that never comes would
- *  make a test pass. For the same reason each fault that comes is noted, as a line with its point, at the end
- *  of the file that PARCEL_FAULT_LOG names, for the test to look whether there is one. */
+ *  A spelling or a point that is not known ends the process as it starts, since a fault that never comes
+ *  would make a test pass. For the same reason each fault that comes is noted, as a line with its point, at
+ *  the end of the file that PARCEL_FAULT_LOG names, for the test to look whether there is one. */
 #ifndef PARCEL_FAULT_IMPL_H
 #define PARCEL_FAULT_IMPL_H
 

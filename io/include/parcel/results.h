@@ -126,8 +126,8 @@ typedef struct parcel_results_options {
  *        closed. A file that is replaced hands on its mode, and its owner and group where the system allows
  *        it.
  *  Errors: EXISTS (PATH or PATH.part, unless options.replaces; a symbolic link; another run is making it);
- *  INVALID (a name so long that what lies beside it cannot be made); IO (no such folder, no permission, PATH is
- *  a folder); SPACE (the disk cannot hold the file); HDF5; as parcel_sweep_grid. The same on every rank,
+ *  INVALID (a name so long that what lies beside it cannot be made); IO (no such folder, no permission, PATH
+ *  is a folder); SPACE (the disk cannot hold the file); HDF5; as parcel_sweep_grid. The same on every rank,
  *  and nothing is left. */
 PARCEL_API PARCEL_MUST_CHECK parcel_status parcel_results_create(const parcel_world *world,
                                                                  const parcel_sweep *sweep, const char *path,
