@@ -51,6 +51,14 @@ static inline int count_children(pid_t parent)
   return children_of(parent, children, 64);
 }
 
+/* Whether there are so many before long: a worker that took the place of another may still be on its way. */
+static inline bool has_children(pid_t parent, int count)
+{
+  for (int tries = 0; tries < 1000 && count_children(parent) != count; ++tries)
+    usleep(10000);
+  return count_children(parent) == count;
+}
+
 /* R, S, D, Z ...; 0 for a process that is no more. */
 static inline char state_of(pid_t process)
 {
