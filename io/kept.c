@@ -91,10 +91,12 @@ static parcel_status get_failures(const search *search, scratch *own, uint64_t c
 
 static parcel_status keep_block(search *search, const parcel_block *block)
 {
+  const parcel_results *results = search->results;
   atomic_fetch_or(&search->done[block->number / WORD_BITS], (uint64_t)1 << block->number % WORD_BITS);
   atomic_fetch_add(&search->kept, 1);
   atomic_fetch_add(&search->failures, block->failure_count);
-  return parcel__results_observe(search->results, block);
+  const parcel_status status = results->keep ? results->keep(results->keep_ctx, block) : PARCEL_OK;
+  return status ? status : parcel__results_observe(results, block);
 }
 
 static parcel_status clear_entry(const parcel_store_site *site, parcel_index number)
@@ -286,7 +288,7 @@ parcel_status parcel__kept_compare(parcel_results *results)
 {
   const parcel_results_history history = results->history;
   uint64_t *done = results->done;
-  results->observe = NULL; /* it has seen all blocks */
+  results->keep = results->observe = NULL; /* they have seen all blocks */
   parcel_status status = parcel__kept_find(results);
   const parcel_index damaged = results->history.damaged;
   if (!status)

@@ -357,6 +357,8 @@ static parcel_status make(const parcel_world *world, const parcel_sweep *sweep, 
   results->site = (parcel_store_site){.world = world, .sweep = sweep, .fd = -1, .columns = columns};
   results->lock = -1;
   results->replaces = options->replaces;
+  results->keep = options->keep;
+  results->keep_ctx = options->keep_ctx;
   results->observe = options->observe;
   results->observe_ctx = options->observe_ctx;
   results->keeps_failures = options->keeps_failures || options->retries;

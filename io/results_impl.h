@@ -26,7 +26,9 @@ struct parcel_results {
   bool has_store;                 /* it is open */
   bool replaces;
   bool keeps_failures;
-  parcel_status (*observe)(void *ctx, const parcel_block *block); /* of the options */
+  parcel_status (*keep)(void *ctx, const parcel_block *block); /* of the options, as `observe` */
+  void *keep_ctx;
+  parcel_status (*observe)(void *ctx, const parcel_block *block);
   void *observe_ctx;
   parcel_output_state state;
   uint64_t *done; /* a bit for each block of the grid that is there; NULL: none is */
@@ -54,7 +56,7 @@ PARCEL_MUST_CHECK parcel_status parcel__output_open(parcel_results *results,
 /** Finds the blocks that are done and whose bytes are what was written: done, history. The entries of the
  *  others are removed from the ledger. Collective.
  *
- *  Errors: IO, MEMORY, MPI, SYSTEM; what options.observe returns. */
+ *  Errors: IO, MEMORY, MPI, SYSTEM; what options.keep and .observe return. */
 PARCEL_MUST_CHECK parcel_status parcel__kept_find(parcel_results *results);
 
 /** Shows a block that is in the file to the program (options.observe). Any thread.  Errors: what it

@@ -353,7 +353,8 @@ static bool open_datasets(collective *store)
   return is_open;
 }
 
-/* Where hosts do not see at once what others write, one of them writes for all: each writes whole pages. */
+/* Where hosts do not see at once what others write, one of them writes for all: each writes whole pages. ROMIO
+ * does so only when told, since by itself it lets each rank write what does not interleave with the others'. */
 static parcel_status make_hints(const collective *store, MPI_Info *out)
 {
   parcel_status status = PARCEL_OK;
@@ -361,7 +362,9 @@ static parcel_status make_hints(const collective *store, MPI_Info *out)
     return PARCEL_OK;
   if ((status = parcel_mpi_check(MPI_Info_create(out), "MPI_Info_create")))
     return status;
-  return parcel_mpi_check(MPI_Info_set(*out, "cb_nodes", "1"), "MPI_Info_set of cb_nodes");
+  if ((status = parcel_mpi_check(MPI_Info_set(*out, "cb_nodes", "1"), "MPI_Info_set of cb_nodes")))
+    return status;
+  return parcel_mpi_check(MPI_Info_set(*out, "romio_cb_write", "enable"), "MPI_Info_set of romio_cb_write");
 }
 
 /* Without HDF5's locks, which some of these file systems do not have: the .part has one of Parcel's own. */

@@ -116,12 +116,10 @@ class FinishedTest(NetworkFolderTest):
         self.assertNotIn("warning", said)
         self.assert_finished()
 
-    @unittest.skip("MPI-IO waits for the lock that the run itself has on the .part")
     def test_writing_together_under_the_locks_of_nfs(self):
         self.run_well(BOTH, "--io=collective", more=AS_ON_NFS)
         self.assert_finished()
 
-    @unittest.skip("MPI-IO waits for the lock that the run itself has on the .part")
     def test_writing_together_through_romio(self):
         self.run_well(BOTH, "--io=collective", more={"OMPI_MCA_io": "romio321"})
         self.assert_finished()

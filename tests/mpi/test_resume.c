@@ -17,6 +17,7 @@ enum { POSITIONS = 1009, BLOCK = 16 };
 /* What a kernel was asked for, and what was kept, on this rank. */
 static atomic_llong computed;
 static atomic_llong observed_sum;
+static atomic_llong kept_sum;
 
 static parcel_status count_and_copy(void *ctx, const parcel_slice *slice, void *const columns[])
 {
@@ -31,12 +32,12 @@ static parcel_status count_and_fail_together(void *ctx, const parcel_slice *slic
   return status || slice->count == 1 ? status : parcel_fail(PARCEL_KERNEL, "too many at once");
 }
 
-static parcel_status add_observed(void *ctx, const parcel_block *block)
+static parcel_status add_to(void *ctx, const parcel_block *block)
 {
   const int64_t *values = block->columns[0];
-  (void)ctx;
+  atomic_llong *sum = ctx;
   for (parcel_index p = 0; p < block->positions.end - block->positions.begin; ++p)
-    atomic_fetch_add(&observed_sum, values[p]);
+    atomic_fetch_add(sum, values[p]);
   return PARCEL_OK;
 }
 
@@ -93,9 +94,14 @@ static parcel_index make_part(const results_fixture *fixture, const parcel_sweep
 /* Resumes, and tells what it found. */
 static parcel_results_history resume(const results_fixture *fixture, const parcel_sweep *sweep)
 {
-  const parcel_results_options options = {.resumes = true, .observe = add_observed};
+  const parcel_results_options options = {.resumes = true,
+                                          .keep = add_to,
+                                          .keep_ctx = &kept_sum,
+                                          .observe = add_to,
+                                          .observe_ctx = &observed_sum};
   parcel_results *results = NULL;
   atomic_store(&computed, 0);
+  atomic_store(&kept_sum, 0);
   atomic_store(&observed_sum, 0);
   assert_status(parcel_results_create(fixture->world, sweep, fixture->path, &options, &results), PARCEL_OK);
   const parcel_results_history history = parcel_results_get_history(results);
@@ -204,13 +210,26 @@ static void every_block_is_observed_once_whether_kept_or_written(void **state)
   assert_all(sum_of_ranks(atomic_load(&observed_sum)) == (parcel_index)POSITIONS * (POSITIONS + 1) / 2);
 }
 
+static void only_kept_blocks_are_shown_as_kept(void **state)
+{
+  const parcel_sweep sweep = sweep_of(POSITIONS);
+  parcel_block_grid grid;
+  parcel_index expected = 0;
+  make_part(*state, &sweep, &grid);
+  resume(*state, &sweep);
+  for (parcel_index p = 0; p < POSITIONS; ++p)
+    expected += is_wanted(parcel_block_grid_owner(grid, p)) ? p + 1 : 0;
+  assert_all(expected > 0 && sum_of_ranks(atomic_load(&kept_sum)) == expected);
+}
+
 /* The kernel is called again for what it fails at: the position that it fails at by itself alone goes on
  * record. */
 static void a_slice_computed_again_is_observed_once(void **state)
 {
   const results_fixture *fixture = *state;
   parcel_sweep sweep = sweep_of(POSITIONS);
-  const parcel_results_options options = {.keeps_failures = true, .observe = add_observed};
+  const parcel_results_options options = {
+      .keeps_failures = true, .observe = add_to, .observe_ctx = &observed_sum};
   const parcel_sweep_options how = {.on_error = PARCEL_ON_ERROR_RECORD};
   parcel_results *results = NULL;
   sweep.kernel = count_and_fail_together;
@@ -452,6 +471,7 @@ int main(void)
       results_test(entries_of_quick_blocks_wait_for_each_other),
       results_test(exactly_the_missing_blocks_are_computed),
       results_test(every_block_is_observed_once_whether_kept_or_written),
+      results_test(only_kept_blocks_are_shown_as_kept),
       results_test(a_slice_computed_again_is_observed_once),
       results_test(the_grid_of_the_file_is_kept_whatever_block_is_asked_for),
       results_test(without_a_part_it_starts_afresh),

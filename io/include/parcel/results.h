@@ -100,18 +100,23 @@ typedef struct parcel_results_options {
    *  `resumes` and `replaces` do not matter. */
   bool retries;
 
-  /** Called once for every block whose values are in the file, with these values: for each that is kept
-   *  from an earlier run, and for each that was written. What is added up here counts every position once,
-   *  however often its slice was computed. Not called for the indices that are computed again with `retries`.
-   *  Threads: several at once; must not call MPI or HDF5.  NULL: not called. */
-  parcel_status (*observe)(void *ctx, const parcel_block *block);
-  void *observe_ctx;
+  /** Called for every block that is kept from an earlier run, with its values. Threads: several at once; must
+   *  not call MPI or HDF5.  NULL: not called. */
+  parcel_status (*keep)(void *ctx, const parcel_block *block);
+  void *keep_ctx;
 
   /** Columns in compressed chunks, each a block, which all hold equally many positions then, but for the
    *  last. Until the end of the run they are in PATH.part.spool.RANK, one file for each rank, and PATH.part
    *  has their checksums. A file that is resumed must have the same compression; `retries` keep that of the
    *  file. */
   parcel_compression compression;
+
+  /** Called once for every block whose values are in the file, with these values: for each that is kept
+   *  from an earlier run, and for each that was written. What is added up here counts every position once,
+   *  however often its slice was computed. Not called for the indices that are computed again with `retries`.
+   *  Threads: several at once; must not call MPI or HDF5.  NULL: not called. */
+  parcel_status (*observe)(void *ctx, const parcel_block *block);
+  void *observe_ctx;
 } parcel_results_options;
 
 #define PARCEL_RESULTS_OPTIONS_INIT PARCEL_DEFAULTS
