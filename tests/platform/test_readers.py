@@ -19,6 +19,7 @@ ZOO = os.environ["ZOO"]
 NODE = Path(os.environ["PARCEL_BUILD"]) / "tests" / "platform" / "node"
 PACKAGES = ("jsfive@0.4.2", "h5wasm@0.10.3")
 ALL = {"empty", "one", "new", "packed", "failed", "retried", "resumed", "merged", "indexed", "packed_squares"}
+HAVE_FAILURES = {"failed", "retried", "merged"}
 
 
 def missing_for_node():
@@ -44,7 +45,7 @@ def datasets_of(path):
         if isinstance(item, h5py.Dataset):
             offset, shape = item.id.get_offset(), item.shape
             if offset is None or item.dtype.kind == "O":
-                found[name] = item[()]
+                found[name] = numpy.asarray(item[()])
             else:
                 count = int(numpy.prod(shape, dtype="i8"))
                 found[name] = numpy.fromfile(path, item.dtype, count, offset=offset).reshape(shape)
@@ -70,7 +71,7 @@ class Readers(ProgramTest):
         self.assertEqual(outcome.code, code, outcome.stderr)
 
     def make_zoo(self):
-        self.run_zoo(0, "empty.h5", "1..0", "new", 0)
+        self.run_zoo(0, "empty.h5", "empty", "new", 0)
         self.run_zoo(0, "one.h5", "7..7", "new", 0)
         self.run_zoo(0, "new.h5", "-500..730", "new", 0, ranks=3)
         self.run_zoo(0, "packed.h5", "-500..730", "packed", 0)
@@ -81,69 +82,59 @@ class Readers(ProgramTest):
         self.run_zoo(0, "resumed.h5", "1..1000", "resume", 0, ranks=2)
         self.run_zoo(0, "upper.h5", "501..1000", "new", 0)
         self.run_zoo(3, "lower.h5", "1..500", "fail", 123)
-        self.run_well("merge", "merged.h5", "lower.h5", "upper.h5", program=TOOL)
+        merged = self.run_program("merge", "merged.h5", "lower.h5", "upper.h5", program=TOOL)
+        self.assertEqual(merged.code, 3, merged.stderr)
         self.run_well("-q", "--with-index", "-o", "indexed.h5", "1..3000..7", program=PARSQUARES)
         self.run_well("-q", "--compress=deflate,3", "-o", "packed_squares.h5", "1..30000", program=PARSQUARES)
         return {name: self.folder / f"{name}.h5" for name in sorted(ALL)}
 
-    def each(self):
-        """Every file of the zoo with its datasets, in a subtest."""
-        seen = set()
+    def check_each(self, check):
+        """Calls check(name, path, datasets) for every file of the zoo."""
         for name, path in self.make_zoo().items():
             with self.subTest(file=name):
                 expected = datasets_of(path)
                 self.assertGreaterEqual(len(expected), 3)
-                seen.add(name)
-                yield name, path, expected
-        self.assertEqual(seen, ALL)
+                check(name, path, expected)
 
     def run_command(self, *command):
         ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(ended.returncode, 0, f"{command}: {ended.stdout[-1000:]}{ended.stderr}")
         return ended.stdout
 
-    def check_h5py(self, path, expected):
+    def check_h5py(self, _, path, expected):
         with h5py.File(path) as file:
-            for name, values in expected.items():
-                self.assertTrue(same(file[name][()], values), name)
+            for key, values in expected.items():
+                self.assertTrue(same(file[key][()], values), key)
 
-    def test_h5py(self):
-        for _, path, expected in self.each():
-            self.check_h5py(path, expected)
+    def check_netcdf(self, _, path, expected):
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_maskandscale(False)
+            keys = expected.keys() & file.variables.keys()
+            self.assertTrue(keys)
+            for key in keys:
+                self.assertTrue(same(file[key][...], expected[key]), key)
 
-    def test_netcdf4_and_xarray(self):
-        for name, path, expected in self.each():
-            columns = {key: values for key, values in expected.items() if "/" not in key}
-            with netCDF4.Dataset(path) as file:
-                file.set_auto_maskandscale(False)
-                for key in columns.keys() & file.variables.keys():
-                    self.assertTrue(same(file[key][...], columns[key]), key)
-            with xarray.open_dataset(path, mask_and_scale=False) as file:
-                for key in columns.keys() & file.variables.keys():
-                    self.assertTrue(same(file[key].values, columns[key]), key)
-            if name not in ("failed", "retried", "merged"):
-                with xarray.open_dataset(path) as file:
-                    key = "u64" if "u64" in file else "squares"
-                    self.assertEqual(file[key].dtype, numpy.dtype("u8"))
-                    self.assertTrue(same(file[key].values, columns[key]), key)
+    def check_xarray(self, name, path, expected):
+        with xarray.open_dataset(path, mask_and_scale=False) as file:
+            keys = expected.keys() & file.variables.keys()
+            self.assertTrue(keys)
+            for key in keys:
+                self.assertTrue(same(file[key].values, expected[key]), key)
+        if name not in HAVE_FAILURES:
+            with xarray.open_dataset(path) as file:
+                key = "u64" if "u64" in file else "squares"
+                self.assertEqual(expected[key].dtype, numpy.dtype("u8"))
+                self.assertTrue(same(file[key].values, expected[key]), key)
 
-    def test_ncdump_and_nccopy(self):
-        for _, path, expected in self.each():
-            self.run_command("ncdump", path)
-            self.run_command("nccopy", path, f"{path}.nc")
-            with netCDF4.Dataset(path) as file, netCDF4.Dataset(f"{path}.nc") as copy:
-                copy.set_auto_maskandscale(False)
-                kept = expected.keys() & file.variables.keys()
-                self.assertTrue(kept)
-                for key in kept:
-                    self.assertTrue(same(copy[key][...], expected[key]), key)
+    def check_nccopy(self, name, path, expected):
+        self.run_command("ncdump", path)
+        self.run_command("nccopy", path, f"{path}.nc")
+        self.check_netcdf(name, f"{path}.nc", expected)
 
-    def test_h5repack_and_h5diff(self):
-        for name, path, expected in self.each():
-            self.run_command("h5repack", "-f", "GZIP=3", path, f"{path}.repacked")
-            self.check_h5py(f"{path}.repacked", expected)
-            if name != "empty":
-                self.run_command("h5diff", path, f"{path}.repacked")
+    def check_h5repack(self, name, path, expected):
+        self.run_command("h5repack", "-f", "GZIP=3", path, f"{path}.repacked")
+        self.check_h5py(name, f"{path}.repacked", expected)
+        self.run_command("h5diff", path, f"{path}.repacked")
 
     def check_node(self, reader):
         reason = missing_for_node()
@@ -151,20 +142,40 @@ class Readers(ProgramTest):
             print(f"skipped: {reason}")
             self.skipTest(reason)
         script = Path(__file__).with_name("readers.mjs")
-        for _, path, expected in self.each():
+
+        def check(_, path, expected):
             said = json.loads(self.run_command("node", script, reader, NODE, path, *expected))
             for key, values in expected.items():
-                with self.subTest(dataset=key):
-                    self.assertNotIn("error", said[key])
-                    self.assertEqual(said[key]["shape"], list(values.shape) if hasattr(values, "shape") else [])
-                    self.check_texts(said[key]["values"], values, key)
+                with self.subTest(dataset=key, kind=values.dtype):
+                    self.assertNotIn("error", said[key], said[key].get("error"))
+                    self.assertEqual(said[key]["shape"], list(values.shape))
+                    self.check_texts(said[key]["values"], values)
 
-    def check_texts(self, texts, values, key):
+        self.check_each(check)
+
+    def check_texts(self, texts, values):
         """Numbers as JavaScript writes them: double precision is kept, and 64-bit integers are whole."""
-        if isinstance(values, numpy.ndarray) and values.dtype.kind in "iu":
-            self.assertEqual([int(text) for text in texts], values.ravel().tolist(), key)
-        elif isinstance(values, numpy.ndarray) and values.dtype.kind == "f":
-            self.assertTrue(same([float(text) for text in texts], values.ravel().astype("f8")), key)
+        if values.dtype.kind in "iu":
+            self.assertEqual([int(text) for text in texts], values.ravel().tolist())
+        elif values.dtype.kind == "f":
+            self.assertTrue(same([float(text) for text in texts], values.ravel().astype("f8")))
+        else:
+            self.skipTest(f"{values.dtype}: only that it is read is checked")
+
+    def test_h5py(self):
+        self.check_each(self.check_h5py)
+
+    def test_netcdf4(self):
+        self.check_each(self.check_netcdf)
+
+    def test_xarray(self):
+        self.check_each(self.check_xarray)
+
+    def test_ncdump_and_nccopy(self):
+        self.check_each(self.check_nccopy)
+
+    def test_h5repack_and_h5diff(self):
+        self.check_each(self.check_h5repack)
 
     def test_h5wasm(self):
         self.check_node("h5wasm")

@@ -2,9 +2,10 @@
  *
  * usage: zoo FILE RANGE HOW K
  *
- *   HOW   new, packed (new, deflated), stop (the run ends at the first failure), fail (failures go on record),
- *         resume, retry
- *   K     multiples of K fail; 0: none does */
+ *   RANGE  as parcel_range_parse reads it, or empty
+ *   HOW    new, packed (new, deflated), stop (the run ends at the first failure), fail (failures go on record),
+ *          resume, retry
+ *   K      multiples of K fail; 0: none does */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ int main(int argc, char **argv)
 {
   parcel_world *world = NULL;
   parcel_results *results = NULL;
-  parcel_range range = {0};
+  parcel_range range = {.step = 1};
   if (argc != 5)
     return 2;
   parcel_index failing = strtoll(argv[4], NULL, 10);
@@ -40,7 +41,7 @@ int main(int argc, char **argv)
       .compression = {is_packed ? PARCEL_COMPRESSION_DEFLATE : PARCEL_COMPRESSION_NONE, is_packed ? 4 : 0}};
   const parcel_sweep_options options = {.on_error = records ? PARCEL_ON_ERROR_RECORD : PARCEL_ON_ERROR_STOP};
   parcel_status status = parcel_world_open(MPI_COMM_WORLD, &world);
-  if (!status)
+  if (!status && strcmp(argv[2], "empty") != 0)
     status = parcel_range_parse(argv[2], &range);
   parcel_sweep sweep = every_type_sweep(range);
   sweep.kernel = compute;
