@@ -62,7 +62,8 @@ def same(one, other):
         return False
     if one.dtype.names:
         return all(same(one[name], other[name]) for name in one.dtype.names)
-    return one.dtype == other.dtype and numpy.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    is_text = one.dtype.kind == other.dtype.kind == "S"  # h5py cuts a scalar text at its end
+    return (is_text or one.dtype == other.dtype) and numpy.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 class Readers(ProgramTest):
@@ -132,7 +133,9 @@ class Readers(ProgramTest):
         self.check_netcdf(name, f"{path}.nc", expected)
 
     def check_h5repack(self, name, path, expected):
-        self.run_command("h5repack", "-f", "GZIP=3", path, f"{path}.repacked")
+        # h5repack of 1.10 makes chunks of no size for datasets without a position, and HDF5 refuses these.
+        filters = [] if name == "empty" else ["-f", "GZIP=3"]
+        self.run_command("h5repack", *filters, path, f"{path}.repacked")
         self.check_h5py(name, f"{path}.repacked", expected)
         self.run_command("h5diff", path, f"{path}.repacked")
 
@@ -144,6 +147,8 @@ class Readers(ProgramTest):
         script = Path(__file__).with_name("readers.mjs")
 
         def check(_, path, expected):
+            if reader == "jsfive":  # it knows no compound types
+                expected = {key: values for key, values in expected.items() if "/" not in key}
             said = json.loads(self.run_command("node", script, reader, NODE, path, *expected))
             for key, values in expected.items():
                 with self.subTest(dataset=key, kind=values.dtype):
