@@ -147,8 +147,9 @@ class Readers(ProgramTest):
         script = Path(__file__).with_name("readers.mjs")
 
         def check(_, path, expected):
-            if reader == "jsfive":  # it knows no compound types
-                expected = {key: values for key, values in expected.items() if "/" not in key}
+            if reader == "jsfive":  # not compound types, scales without storage, whole uint64
+                expected = {key: values for key, values in expected.items()
+                            if "/" not in key and values.dtype != ">f4" and values.dtype != "u8"}
             said = json.loads(self.run_command("node", script, reader, NODE, path, *expected))
             for key, values in expected.items():
                 with self.subTest(dataset=key, kind=values.dtype):
