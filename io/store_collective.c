@@ -353,8 +353,9 @@ static bool open_datasets(collective *store)
   return is_open;
 }
 
-/* Where hosts do not see at once what others write, one of them writes for all: each writes whole pages. ROMIO
- * does so only when told, since by itself it lets each rank write what does not interleave with the others'. */
+/* Where hosts do not see at once what others write, one of them writes for all: each writes whole pages.
+ * ROMIO does so only when told, since by itself it lets each rank write what does not interleave with the
+ * others'. */
 static parcel_status make_hints(const collective *store, MPI_Info *out)
 {
   parcel_status status = PARCEL_OK;

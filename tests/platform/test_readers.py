@@ -133,7 +133,7 @@ class Readers(ProgramTest):
         self.check_netcdf(name, f"{path}.nc", expected)
 
     def check_h5repack(self, name, path, expected):
-        # h5repack of 1.10 makes chunks of no size for datasets without a position, and HDF5 refuses these.
+        # h5repack of 1.10 cannot filter a dataset without a position.
         filters = [] if name == "empty" else ["-f", "GZIP=3"]
         self.run_command("h5repack", *filters, path, f"{path}.repacked")
         self.check_h5py(name, f"{path}.repacked", expected)
@@ -147,14 +147,16 @@ class Readers(ProgramTest):
         script = Path(__file__).with_name("readers.mjs")
 
         def check(_, path, expected):
-            if reader == "jsfive":  # not compound types, scales without storage, whole uint64
+            if reader == "jsfive":  # it follows no named types, such as the ledger's, and reads no dataset without storage
                 expected = {key: values for key, values in expected.items()
-                            if "/" not in key and values.dtype != ">f4" and values.dtype != "u8"}
+                            if "/" not in key and values.dtype != ">f4"}
             said = json.loads(self.run_command("node", script, reader, NODE, path, *expected))
             for key, values in expected.items():
                 with self.subTest(dataset=key, kind=values.dtype):
                     self.assertNotIn("error", said[key], said[key].get("error"))
                     self.assertEqual(said[key]["shape"], list(values.shape))
+                    if reader == "jsfive" and values.dtype.kind in "iu":  # its numbers are doubles
+                        values = values.astype("f8")
                     self.check_texts(said[key]["values"], values)
 
         self.check_each(check)

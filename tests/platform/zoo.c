@@ -3,7 +3,8 @@
  * usage: zoo FILE RANGE HOW K
  *
  *   RANGE  as parcel_range_parse reads it, or empty
- *   HOW    new, packed (new, deflated), stop (the run ends at the first failure), fail (failures go on record),
+ *   HOW    new, packed (new, deflated), stop (the run ends at the first failure), fail (failures go on
+ *   record),
  *          resume, retry
  *   K      multiples of K fail; 0: none does */
 #include <stdlib.h>
