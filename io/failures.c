@@ -93,13 +93,13 @@ static parcel_status check_seal(const parcel_store_site *site, bool *is_sealed)
   return status == PARCEL_CORRUPT || status == PARCEL_UNEQUAL ? PARCEL_OK : status;
 }
 
-parcel_status parcel__failures_recover(const parcel_store_site *site, parcel_failure_records *out)
+parcel_status parcel__failures_recover(const parcel_store_site *site)
 {
   bool is_sealed = false;
   parcel_status status = check_seal(site, &is_sealed);
   if (!status && is_sealed)
     status = journal_table(site);
-  return status ? status : parcel__failures_load(site, out);
+  return status;
 }
 
 /* Leaves those whose block is done with the checksum that they name. */

@@ -16,11 +16,10 @@ PARCEL_MUST_CHECK parcel_status parcel__failures_load(const parcel_store_site *s
  *  Errors: as parcel_reader_open. */
 PARCEL_MUST_CHECK parcel_status parcel__failures_of_file(const char *path, parcel_failure_records *out);
 
-/** Loads those of a .part that is resumed. A finished file that has become a .part again, as its seal proves,
- *  has its failures in its table alone: they go into a journal first.
- *  Errors: as parcel__failures_load; SPACE, CORRUPT. */
-PARCEL_MUST_CHECK parcel_status parcel__failures_recover(const parcel_store_site *site,
-                                                         parcel_failure_records *out);
+/** Brings the failures of a finished file that has become a .part again, as its seal proves, from its table
+ *  into a journal; does nothing for any other .part, whose journals have all.
+ *  Errors: as parcel_reader_open; SPACE. */
+PARCEL_MUST_CHECK parcel_status parcel__failures_recover(const parcel_store_site *site);
 
 /** All ranks get rank 0's records. Collective.  Errors: MEMORY, MPI; the same on every rank. */
 PARCEL_MUST_CHECK parcel_status parcel__failures_share(const parcel_world *world,

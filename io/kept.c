@@ -253,7 +253,7 @@ static parcel_status run(search *search)
   search->first = own.begin;
   parcel_status status = PARCEL_OK;
   if (parcel_world_rank(world) == 0)
-    status = parcel__failures_recover(&search->results->site, &search->records);
+    status = parcel__failures_load(&search->results->site, &search->records);
   if (!(status = parcel_world_follow_root(world, status)))
     status = parcel__failures_share(world, &search->records);
   if (!status && !(status = acquire(search, &pool)))

@@ -11,11 +11,13 @@
 #include "beside_impl.h"
 #include "claim_impl.h"
 #include "compression_impl.h"
+#include "failures_impl.h"
 #include "file_lock_impl.h"
 #include "identity_impl.h"
 #include "reader_impl.h"
 #include "results_impl.h"
 #include "schema_impl.h"
+#include "state_impl.h"
 
 /* ---- a new file ---- */
 
@@ -133,7 +135,8 @@ static parcel_status read_site(parcel_results *results, const char *path,
 static void clear_leftovers(const parcel_file *file)
 {
   int lock = -1;
-  if (!parcel__beside_has_any(file) || parcel__lock_take(file, &lock))
+  const bool has_any = parcel__beside_has_any(file) || access(file->lock, F_OK) == 0;
+  if (!has_any || parcel__lock_take(file, &lock))
     return;
   parcel__claim_clear(file);
   parcel__lock_release(file, &lock);
@@ -151,13 +154,17 @@ static parcel_status recognise_file(parcel_results *results)
   return status;
 }
 
+/* What changes in its structure does so now: later other handles of HDF5 have the file open, too. */
 static parcel_status resume_part(parcel_results *results, const parcel_results_options *options)
 {
   const parcel_file *file = &results->site.file;
   const parcel_compression compression = compression_of(&results->site, options);
   bool is_complete = false;
   results->state = PARCEL_OUTPUT_RESUMED;
-  return read_site(results, file->part, &compression, &is_complete);
+  parcel_status status = read_site(results, file->part, &compression, &is_complete);
+  if (!status)
+    status = parcel__failures_recover(&results->site);
+  return status ? status : parcel__state_begin(file, results->site.fd);
 }
 
 /* Opens the .part for a run that goes on with it; the descriptor stays -1 where there is none. */

@@ -16,7 +16,6 @@
 #include "identity_impl.h"
 #include "io_mode_impl.h"
 #include "results_impl.h"
-#include "state_impl.h"
 
 parcel_status parcel__results_observe(const parcel_results *results, const parcel_block *block)
 {
@@ -264,12 +263,7 @@ static parcel_status go_on(parcel_results *results)
   if (results->state == PARCEL_OUTPUT_RETRIED)
     return parcel__retry_share(results);
   parcel_world_step(world, "the blocks of an earlier run are compared");
-  const parcel_status status = parcel__kept_find(results);
-  if (status)
-    return status;
-  return parcel_world_follow_root(world, parcel_world_rank(world) == 0
-                                             ? parcel__state_begin(&results->site.file, results->site.fd)
-                                             : PARCEL_OK);
+  return parcel__kept_find(results);
 }
 
 static parcel_status create(parcel_results *results, const parcel_results_options *options)

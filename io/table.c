@@ -105,13 +105,21 @@ static parcel_status flush(hid_t hdf5, const parcel_file *file, int fd)
   return parcel__file_sync(file, fd);
 }
 
-static bool name_table(hid_t parcel, hid_t group)
+/* The group's header counts its link before there is one: else a kill between the two headers would leave a
+ * link to a group that counts none, which HDF5 cannot remove. */
+static bool count_link(hid_t group)
+{
+  return parcel__hdf5_good(H5Oincr_refcount(group), "name", "parcel/failures");
+}
+
+static bool add_counted_link(hid_t parcel, hid_t group)
 {
   if (H5Lexists(parcel, "failures", H5P_DEFAULT) > 0 &&
       !parcel__hdf5_good(H5Ldelete(parcel, "failures", H5P_DEFAULT), "replace", "parcel/failures"))
     return false;
   return parcel__hdf5_good(H5Olink(group, parcel, "failures", H5P_DEFAULT, H5P_DEFAULT), "name",
-                           "parcel/failures");
+                           "parcel/failures") &&
+         parcel__hdf5_good(H5Odecr_refcount(group), "name", "parcel/failures");
 }
 
 /* A disk that is full is found before HDF5 writes, which is lost when it runs out of space. */
@@ -131,9 +139,10 @@ parcel_status parcel__table_replace(hid_t hdf5, const parcel_file *file, int fd,
     return status;
   const hid_t parcel = H5Gopen2(hdf5, "parcel", H5P_DEFAULT);
   const hid_t group = parcel >= 0 ? parcel__object_group(parcel, NULL) : H5I_INVALID_HID;
-  status = group >= 0 && (!records || fill(group, records)) ? flush(hdf5, file, fd) : PARCEL_HDF5;
+  const bool is_made = group >= 0 && (!records || fill(group, records)) && count_link(group);
+  status = is_made ? flush(hdf5, file, fd) : PARCEL_HDF5;
   if (!status)
-    status = name_table(parcel, group) ? flush(hdf5, file, fd) : PARCEL_HDF5;
+    status = add_counted_link(parcel, group) ? flush(hdf5, file, fd) : PARCEL_HDF5;
   if (group >= 0)
     H5Gclose(group);
   if (parcel >= 0)
