@@ -206,9 +206,11 @@ parcel_status parcel__file_sync(const parcel_file *file, int fd)
 parcel_status parcel__file_extend(const parcel_file *file, int fd, parcel_index bytes)
 {
   struct stat info;
-  if (fstat(fd, &info) == 0 &&
-      (fallocate(fd, 0, info.st_size, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS))
-    return PARCEL_OK;
+  const bool is_known = fstat(fd, &info) == 0;
+  const bool is_reserved = is_known && fallocate(fd, 0, info.st_size, bytes) == 0;
+  const bool has_none = is_known && !is_reserved && (errno == EOPNOTSUPP || errno == ENOSYS);
+  if (is_reserved || (has_none && ftruncate(fd, info.st_size + bytes) == 0))
+    return parcel__file_sync(file, fd);
   return parcel__file_fail("reserve room on the disk for", file->part);
 }
 

@@ -55,8 +55,8 @@ PARCEL_MUST_CHECK parcel_status parcel__file_open_again(const parcel_file *file,
 /** Brings what was written through fd to the disk.  Errors: IO, SPACE. */
 PARCEL_MUST_CHECK parcel_status parcel__file_sync(const parcel_file *file, int fd);
 
-/** Makes room on the disk for `bytes` more at the end, which are zeros, where the file system can do so
- *  cheaply.
+/** Makes the file longer by `bytes` zeros, with room on the disk where the file system can reserve it, and
+ *  brings its new length to the disk.
  *  Errors: SPACE, IO. */
 PARCEL_MUST_CHECK parcel_status parcel__file_extend(const parcel_file *file, int fd, parcel_index bytes);
 

@@ -20,12 +20,15 @@
 #include "file_impl.h"
 #include "hdf5_impl.h"
 
+enum { PAGE = 4096 };
+
 /* What the caller and the driver share. HDF5 opens and closes a file several times, and may keep it when the
  * caller is done with it. */
 typedef struct record {
-  int fd;    /* first: it is HDF5's handle of a POSIX file */
-  int error; /* errno of the first write that failed */
-  int uses;  /* by the caller, and by the driver's files */
+  int fd;      /* first: it is HDF5's handle of a POSIX file */
+  int error;   /* errno of the first write that failed */
+  haddr_t end; /* of the file, once it is closed */
+  int uses;    /* by the caller, and by the driver's files */
 } record;
 
 typedef struct driver_file {
@@ -68,8 +71,10 @@ static H5FD_t *open_driver(const char *name, unsigned flags, hid_t access, haddr
 
 static herr_t close_driver(H5FD_t *parent)
 {
-  drop(((driver_file *)parent)->record);
-  free(parent);
+  driver_file *file = (driver_file *)parent;
+  file->record->end = file->eoa;
+  drop(file->record);
+  free(file);
   return 0;
 }
 
@@ -153,6 +158,7 @@ static herr_t write_bytes(H5FD_t *parent, H5FD_mem_t type, hid_t transfer, haddr
   return 0;
 }
 
+/* HDF5 cuts a file before it notes the new end: that has to wait (parcel__hdf5_file_close). */
 static herr_t truncate_file(H5FD_t *parent, hid_t transfer, hbool_t is_closing)
 {
   driver_file *file = (driver_file *)parent;
@@ -161,7 +167,7 @@ static herr_t truncate_file(H5FD_t *parent, hid_t transfer, hbool_t is_closing)
   file->eof = file->eoa;
   if (!file->record->error &&
       (fstat(file->record->fd, &size) != 0 ||
-       ((haddr_t)size.st_size != file->eoa && ftruncate(file->record->fd, (off_t)file->eoa) != 0)))
+       ((haddr_t)size.st_size < file->eoa && ftruncate(file->record->fd, (off_t)file->eoa) != 0)))
     file->record->error = errno;
   return 0;
 }
@@ -224,11 +230,21 @@ static record *make_record(const char *path, int fd, hid_t access)
   return NULL;
 }
 
-hid_t parcel__hdf5_file_open(const char *path, int fd, bool is_writer)
+void parcel__hdf5_use_pages(hid_t access)
+{
+  H5Pset_alignment(access, 1, PAGE);
+  H5Pset_meta_block_size(access, 0);
+  H5Pset_small_data_block_size(access, 0);
+}
+
+hid_t parcel__hdf5_file_open(const char *path, int fd, parcel_hdf5_use use)
 {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  const unsigned flags = use == PARCEL_HDF5_READ ? H5F_ACC_RDONLY : H5F_ACC_RDWR;
+  if (use == PARCEL_HDF5_WRITE_PAGES)
+    parcel__hdf5_use_pages(access);
   record *own = make_record(path, fd, access);
-  const hid_t file = own ? H5Fopen(path, is_writer ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access) : H5I_INVALID_HID;
+  const hid_t file = own ? H5Fopen(path, flags, access) : H5I_INVALID_HID;
   if (own && !parcel__hdf5_good(file, "open the file", path))
     abandon(own);
   H5Pclose(access);
@@ -250,13 +266,23 @@ static record *record_of(hid_t file)
   return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 ? NULL : handle;
 }
 
+static int cut(int fd, haddr_t end)
+{
+  struct stat size;
+  if (fstat(fd, &size) != 0)
+    return errno;
+  return (haddr_t)size.st_size <= end || (fsync(fd) == 0 && ftruncate(fd, (off_t)end) == 0) ? 0 : errno;
+}
+
 parcel_status parcel__hdf5_file_close(hid_t file, const char *path, parcel_status status)
 {
   char text[PARCEL_ERROR_SIZE];
   snprintf(text, sizeof text, "%s", parcel_last_error());
   record *own = record_of(file);
   const bool is_closed = parcel__hdf5_good(H5Fclose(file), "close the file", path);
-  const int error = own ? own->error : 0;
+  int error = own ? own->error : 0;
+  if (own && is_closed && !error)
+    error = cut(own->fd, own->end);
   abandon(own);
   if (error) {
     errno = error;

@@ -371,7 +371,7 @@ static parcel_status check_format(parcel_reader *reader)
 
 static parcel_status open_hdf5(parcel_reader *reader)
 {
-  reader->hdf5 = parcel__hdf5_file_open(reader->file.part, reader->fd, false);
+  reader->hdf5 = parcel__hdf5_file_open(reader->file.part, reader->fd, PARCEL_HDF5_READ);
   return reader->hdf5 >= 0 ? PARCEL_OK : PARCEL_CORRUPT;
 }
 

@@ -306,9 +306,7 @@ static hid_t create_file(const char *path, int fd)
   const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   parcel__object_keep_order(creation);
-  H5Pset_alignment(access, 1, PAGE);
-  H5Pset_meta_block_size(access, 0);
-  H5Pset_small_data_block_size(access, 0);
+  parcel__hdf5_use_pages(access);
   const hid_t file = parcel__hdf5_file_create(path, fd, creation, access);
   H5Pclose(access);
   H5Pclose(creation);
@@ -329,7 +327,7 @@ static parcel_status make_structure(const char *path, int fd, const parcel_schem
 /* Closely packed: none of it will change its size. */
 static parcel_status make_provenance(const char *path, int fd, const parcel_provenance *provenance)
 {
-  const hid_t file = parcel__hdf5_file_open(path, fd, true);
+  const hid_t file = parcel__hdf5_file_open(path, fd, PARCEL_HDF5_WRITE);
   if (file < 0)
     return PARCEL_HDF5;
   const bool is_made = add_provenance(file, provenance);

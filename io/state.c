@@ -35,7 +35,8 @@ static bool set_ended(hid_t hdf5, const char *status)
 static hid_t begin_change(const char *path, int fd, parcel_hdf5_printing *before)
 {
   *before = parcel__hdf5_silence();
-  return parcel__fault("results.outcome") ? H5I_INVALID_HID : parcel__hdf5_file_open(path, fd, true);
+  return parcel__fault("results.outcome") ? H5I_INVALID_HID
+                                          : parcel__hdf5_file_open(path, fd, PARCEL_HDF5_WRITE_PAGES);
 }
 
 static parcel_status end_change(hid_t hdf5, const char *path, parcel_status status,

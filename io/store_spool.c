@@ -203,7 +203,7 @@ static parcel_status fill_copy(publication *publication, int fd)
 {
   const parcel_store_site *site = publication->store->site;
   const char *path = site->file.fresh;
-  publication->file = parcel__hdf5_file_open(path, fd, true);
+  publication->file = parcel__hdf5_file_open(path, fd, PARCEL_HDF5_WRITE);
   if (publication->file < 0)
     return PARCEL_HDF5;
   const parcel_status status = open_datasets(publication) ? write_all_chunks(publication) : PARCEL_HDF5;

@@ -12,7 +12,7 @@
 #include "hdf5_impl.h"
 #include "schema_object_impl.h"
 
-enum { STRUCTURE_BYTES = 1 << 16 }; /* more than the headers of a table take */
+enum { STRUCTURE_BYTES = 1 << 17 }; /* more than the headers of a table take */
 
 /* The values of the columns, one after the other, as HDF5 takes them. */
 typedef struct values {
