@@ -13,7 +13,7 @@ test_packages=("${build_packages[@]}" g++ gfortran git libcmocka-dev python3 pyt
 
 # For all tests: a browser, a batch system, other MPI and HDF5 libraries, other systems.
 all_test_packages=("${test_packages[@]}" chromium valgrind iproute2 munge slurmctld slurmd slurm-client mpich
-  libmpich-dev libhdf5-mpich-dev libhdf5-dev debootstrap)
+  libmpich-dev libhdf5-mpich-dev libhdf5-dev debootstrap libfuse3-dev)
 
 is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]

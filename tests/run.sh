@@ -2,7 +2,8 @@
 # Tests: installs what is missing, builds, runs ctest.
 #
 #   tests/run.sh                 what every change must pass: some six minutes on two cores
-#   tests/run.sh --all           also sanitizers, campaigns of kills, batch systems, other platforms
+#   tests/run.sh --all           also sanitizers, campaigns of kills, batch systems, other people's readers
+#   tests/run.sh --all -L elsewhere   builds with MPICH and with serial HDF5, and a bare Debian 12 and 13
 #   tests/run.sh [--all] -L mpi  other arguments go to ctest
 set -euo pipefail
 
@@ -16,8 +17,9 @@ selection=()
 if [ "${1:-}" = --all ]; then
   packages=("${all_test_packages[@]}")
   shift
+  [ $# -gt 0 ] || selection=(--label-exclude '^elsewhere$')
 elif [ $# -eq 0 ]; then
-  selection=(--label-exclude '^(campaign|cluster|platform|sanitizer)$')
+  selection=(--label-exclude '^(campaign|cluster|elsewhere|platform|sanitizer)$')
 fi
 [ ! -t 1 ] || selection+=(--progress)
 

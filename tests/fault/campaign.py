@@ -89,7 +89,7 @@ class Chain:
             time.sleep(self.rng.random() * self.lives[ranks])
             pids = self.kill(run, target)
         self.await_end(run)
-        for pid in faults.wait_for_end(pids, timeout=30):
+        for pid in faults.wait_for_end(pids, timeout=120):
             self.wrong.append(f"process {pid} outlives its killed run")
             os.kill(pid, signal.SIGKILL)
         if run.code not in ENDED_WELL:
