@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests: installs what is missing, builds, runs ctest.
 #
-#   tests/run.sh                 what every change must pass: some six minutes on two cores
+#   tests/run.sh                 what every change must pass: about ten minutes on two cores
 #   tests/run.sh --all           also sanitizers, campaigns of kills, batch systems, other people's readers
 #   tests/run.sh --all -L elsewhere   builds with MPICH and with serial HDF5, and a bare Debian 12 and 13
 #   tests/run.sh [--all] -L mpi  other arguments go to ctest
